@@ -1,0 +1,20 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A real Kubernetes from packages alone: the command line, and the names that tests import."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from cairn_devcluster.base import Failed, Missing, cache
+from cairn_devcluster.build import binary
+from cairn_devcluster.cli import main
+from cairn_devcluster.controlplane import ControlPlane
+
+__all__ = ["ControlPlane", "Failed", "Missing", "binary", "cache", "main"]
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

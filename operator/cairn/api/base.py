@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What all models share: how they are read, names and quantities, conditions, and the object around spec and status.
+
+A model is what users write; crds/ is generated from it. Unknown fields are ignored on reading, so that an older
+operator survives a newer field; `cairn check` and the API server refuse them.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic.alias_generators import to_camel
+
+from cairn.api.quantity import PATTERN as QUANTITY_PATTERN
+
+
+class Model(BaseModel):
+    """A part of what users write: frozen, camelCase outside, its attribute docstrings are its descriptions."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="ignore",
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        use_attribute_docstrings=True,
+    )
+
+
+def _text(value: Any) -> Any:
+    """Integers are quantities too; booleans are not."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def listed(key: str | None = None) -> dict[str, Any]:
+    """JSON schema extras of a list: merged by `key` in server-side apply, or a set of scalars without one."""
+    if key is None:
+        return {"x-kubernetes-list-type": "set"}
+    return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key]}
+
+
+Quantity = Annotated[
+    str,
+    BeforeValidator(_text),
+    Field(pattern=QUANTITY_PATTERN, max_length=32),
+    WithJsonSchema({"x-kubernetes-int-or-string": True, "pattern": QUANTITY_PATTERN, "maxLength": 32}),
+]
+"""A Kubernetes quantity such as 500m or 16Gi; kept as written, see `cairn.api.quantity` to compute with it."""
+
+LABEL_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+NAME_PATTERN = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+
+NamespaceName = Annotated[str, Field(pattern=LABEL_PATTERN, min_length=1, max_length=63)]
+ObjectName = Annotated[str, Field(pattern=NAME_PATTERN, min_length=1, max_length=253)]
+EntryName = Annotated[str, Field(pattern=LABEL_PATTERN, min_length=1, max_length=40)]
+ShopId = Annotated[str, Field(pattern=r"^[0-9]{1,20}$", max_length=20)]
+DatabaseName = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*$", min_length=1, max_length=50)]
+"""Short enough that `<name>_reader` stays within PostgreSQL's 63 bytes."""
+Money = Annotated[str, Field(pattern=r"^[0-9]{1,12}(\.[0-9]{1,4})?$", max_length=20)]
+"""A decimal number as a string: no binary fractions."""
+Count = Annotated[int, Field(ge=0)]
+
+
+class NameRef(Model):
+    """Another object by its name, in the same namespace or cluster-scoped."""
+
+    name: ObjectName
+    """Name of the object."""
+
+
+class Metadata(Model):
+    """The part of ObjectMeta that Cairn reads. Never part of a CRD's schema."""
+
+    name: str
+    namespace: str = ""
+    uid: str = ""
+    generation: int = 0
+    labels: dict[str, str] = Field(default_factory=dict)
+    annotations: dict[str, str] = Field(default_factory=dict)
+    deletion_timestamp: str | None = None
+
+
+class StatusCondition(Model):
+    """One aspect of the state, as in metav1.Condition."""
+
+    type: Annotated[str, Field(max_length=316)]
+    """Aspect of the state, such as Ready; Reconciling and Stalled are listed only while True."""
+    status: Annotated[str, Field(json_schema_extra={"enum": ["True", "False", "Unknown"]})]
+    """True, False or Unknown."""
+    observed_generation: Count | None = None
+    """The metadata.generation that this condition was computed from."""
+    last_transition_time: Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+    """When `status` last changed."""
+    reason: Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$")]
+    """Why it stands so, as one word from a closed vocabulary."""
+    message: Annotated[str, Field(max_length=32768)] = ""
+    """The same for people: what, and what to do about it."""
+
+
+class Status(Model):
+    """What every status holds."""
+
+    observed_generation: Count | None = None
+    """The metadata.generation that this status was computed from."""
+    conditions: Annotated[tuple[StatusCondition, ...], Field(max_length=32, json_schema_extra=listed("type"))] = ()
+    """The state by kstatus: Ready always, Reconciling and Stalled while True, Suspended while asked for."""
+
+
+class Cost(Model):
+    """What it costs by the prices that are in force now."""
+
+    currency: Annotated[str, Field(max_length=3)]
+    """Currency as ISO 4217 code."""
+    month: Money
+    """Cost of one month, a decimal number."""
+
+
+class CustomObject(Model):
+    """The object around spec and status."""
+
+    api_version: str = "cairn.dev/v1alpha1"
+    kind: str
+    metadata: Metadata

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""PushSubscription: a shop's records, pushed into the seller's own database."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from cairn.api.base import Count, CustomObject, DatabaseName, Model, NameRef, ShopId, Status, listed
+
+DatasetName = Annotated[str, Field(max_length=40, pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class PushSubscriptionSpec(Model):
+    """Which records go where."""
+
+    database_ref: NameRef
+    """SellerRDS in the same namespace that the records are written to. Immutable."""
+    database_name: DatabaseName
+    """Database of that server; it must be one of its spec.databases. Immutable."""
+    shops: Annotated[tuple[ShopId, ...], Field(min_length=1, max_length=64, json_schema_extra=listed())]
+    """Numbers of the shops whose records are wanted: shops of the Seller whose namespace this is."""
+    datasets: Annotated[tuple[DatasetName, ...], Field(min_length=1, max_length=32, json_schema_extra=listed())] = (
+        "trades",
+        "refunds",
+    )
+    """Kinds of records."""
+    paused: bool = False
+    """Write nothing for now; records wait on the bus and none is lost."""
+    plan_ref: NameRef | None = None
+    """ServicePlan for a PushSubscription: size and price of the worker. By default a small one."""
+    suspend: bool = False
+    """Cairn changes nothing while this is true, and says so in the condition Suspended. The worker goes on."""
+
+
+class Worker(Model):
+    """The program that writes."""
+
+    ready: bool = False
+    """Whether it reads from the bus and writes to the database."""
+    restarts: Count = 0
+    """How often its container was restarted."""
+
+
+class Lag(Model):
+    """What is still to be written."""
+
+    pending: Count = 0
+    """Messages on the bus that were not handed out yet."""
+    unacknowledged: Count = 0
+    """Messages handed out and not yet committed."""
+
+
+class PushSubscriptionStatus(Status):
+    """What Cairn found and did."""
+
+    worker: Worker | None = None
+    """The program that writes."""
+    consumer: Annotated[str, Field(max_length=128)] | None = None
+    """Its durable consumer on the bus."""
+    lag: Lag | None = None
+    """What is still to be written, as of the operator's last look; live numbers are metrics."""
+    quarantined: Count | None = None
+    """Records in sys_info.jdp_quarantine that could not be written."""
+    tables: (
+        Annotated[tuple[Annotated[str, Field(max_length=128)], ...], Field(max_length=64, json_schema_extra=listed())]
+        | None
+    ) = None
+    """Tables and views that stand, with their schema."""
+
+
+class PushSubscription(CustomObject):
+    """Orders, refunds and other records of a seller's shops, written to the seller's database as they happen."""
+
+    kind: Literal["PushSubscription"] = "PushSubscription"
+    spec: PushSubscriptionSpec
+    """Which records go where."""
+    status: PushSubscriptionStatus = PushSubscriptionStatus()
+    """What Cairn found and did."""

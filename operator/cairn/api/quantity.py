@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Kubernetes quantities (500m, 16Gi, 1e3) as exact decimals, and back in the form the API server prints."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from decimal import ROUND_UP, Decimal
+
+PATTERN = r"^([0-9]+\.?[0-9]*|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,2})?$"
+"""What a user may write: without a sign, since nothing here can be negative."""
+
+_BINARY = {suffix: Decimal(1024) ** power for power, suffix in enumerate(("", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"))}
+_DECIMAL = {
+    suffix: Decimal(1000) ** power
+    for power, suffix in enumerate(("n", "u", "m", "", "k", "M", "G", "T", "P", "E"), start=-3)
+}
+_SCALE = _DECIMAL | _BINARY
+_SHAPE = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]{1,2})?\Z")
+_NANO = Decimal("1e-9")
+
+
+def parse(text: str | int) -> Decimal:
+    """The number a quantity stands for, in bytes, cores or pieces. ValueError if it is no quantity."""
+    found = _SHAPE.match(str(text))
+    if not found:
+        raise ValueError(
+            f"{text!r} is no quantity: write a number with an optional suffix, such as 500m, 2, 512Mi, 16Gi"
+        )
+    number, suffix = Decimal(found[1]), found[2] or ""
+    if suffix in _SCALE:
+        return number * _SCALE[suffix]
+    return number.scaleb(int(suffix[1:]))
+
+
+def show(value: Decimal | int, *, binary: bool = False) -> str:
+    """The shortest form without a fraction, as the API server prints it; rounded up to nano.
+
+    binary: with Ki, Mi, Gi where the value is a whole number of at least 1024
+    """
+    number = Decimal(value).quantize(_NANO, rounding=ROUND_UP)
+    if number == 0:
+        return "0"
+    whole = number == number.to_integral_value()
+    scales = _BINARY if binary and whole and abs(number) >= 1024 else _DECIMAL
+    suffix, scale = max(
+        ((suffix, scale) for suffix, scale in scales.items() if number % scale == 0), key=lambda item: item[1]
+    )
+    return f"{int(number / scale)}{suffix}"
+
+
+def canonical(text: str | int) -> str:
+    """The same quantity as the API server stores it: 1000m is 1, 1.5Gi is 1536Mi."""
+    return show(parse(text), binary=str(text).endswith("i"))
+
+
+def compare(left: str | int, right: str | int) -> int:
+    """-1, 0 or 1 as `left` is less than, equal to or more than `right`, however they are written."""
+    one, other = parse(left), parse(right)
+    return (one > other) - (one < other)
+
+
+def total(quantities: Iterable[str | int]) -> Decimal:
+    """The sum of quantities; 0 for none."""
+    return sum((parse(one) for one in quantities), Decimal(0))

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from decimal import ROUND_UP, Decimal
+from decimal import ROUND_UP, Context, Decimal
 
 PATTERN = r"^([0-9]+\.?[0-9]*|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,2})?$"
 """What a user may write: without a sign, since nothing here can be negative."""
@@ -18,6 +18,8 @@ _DECIMAL = {
 _SCALE = _DECIMAL | _BINARY
 _SHAPE = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]{1,2})?\Z")
 _NANO = Decimal("1e-9")
+_EXACT = Context(prec=80)
+"""Room for the 32 characters of a quantity times its suffix: the default of 28 digits would round silently."""
 
 
 def parse(text: str | int) -> Decimal:
@@ -29,8 +31,8 @@ def parse(text: str | int) -> Decimal:
         )
     number, suffix = Decimal(found[1]), found[2] or ""
     if suffix in _SCALE:
-        return number * _SCALE[suffix]
-    return number.scaleb(int(suffix[1:]))
+        return _EXACT.multiply(number, _SCALE[suffix])
+    return number.scaleb(int(suffix[1:]), _EXACT)
 
 
 def show(value: Decimal | int, *, binary: bool = False) -> str:
@@ -38,15 +40,16 @@ def show(value: Decimal | int, *, binary: bool = False) -> str:
 
     binary: with Ki, Mi, Gi where the value is a whole number of at least 1024
     """
-    number = Decimal(value).quantize(_NANO, rounding=ROUND_UP)
+    number = Decimal(value).quantize(_NANO, rounding=ROUND_UP, context=_EXACT)
     if number == 0:
         return "0"
     whole = number == number.to_integral_value()
     scales = _BINARY if binary and whole and abs(number) >= 1024 else _DECIMAL
     suffix, scale = max(
-        ((suffix, scale) for suffix, scale in scales.items() if number % scale == 0), key=lambda item: item[1]
+        ((suffix, scale) for suffix, scale in scales.items() if _EXACT.remainder(number, scale) == 0),
+        key=lambda item: item[1],
     )
-    return f"{int(number / scale)}{suffix}"
+    return f"{int(_EXACT.divide(number, scale))}{suffix}"
 
 
 def canonical(text: str | int) -> str:
@@ -62,4 +65,7 @@ def compare(left: str | int, right: str | int) -> int:
 
 def total(quantities: Iterable[str | int]) -> Decimal:
     """The sum of quantities; 0 for none."""
-    return sum((parse(one) for one in quantities), Decimal(0))
+    number = Decimal(0)
+    for one in quantities:
+        number = _EXACT.add(number, parse(one))
+    return number

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from devcluster import ControlPlane, Failed
 
 ENTRY = Path(__file__).resolve().parent.parent / "devcluster.py"

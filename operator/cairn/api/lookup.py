@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a reference from one kind to another turns out to be: the object, or the conditions that say what is wrong."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from cairn.api.conditions import Condition, Reason, not_ready, stalled
+from cairn.api.resources import SELLER, SERVICEPLAN, Obj, Ref
+from cairn.api.seller import Seller
+from cairn.api.serviceplan import ServicePlan
+
+SELLER_LABEL = "cairn.dev/seller"
+SELLER_ID_LABEL = "cairn.dev/seller-id"
+
+M = TypeVar("M", bound=BaseModel)
+Wrong = tuple[Condition, ...]
+
+
+def parsed(model: type[M], obj: Obj) -> M | Wrong:
+    """The object as its model reads it; one whose spec is of an older or broken shape is `InvalidSpec`.
+
+    A status that can't be read is no reason to stop: it is written anew.
+    """
+    try:
+        return model.model_validate(obj)
+    except ValidationError as error:
+        wrong = [
+            entry for entry in error.errors(include_url=False, include_input=False) if entry["loc"][:1] != ("status",)
+        ]
+    if not wrong:
+        return model.model_validate({key: value for key, value in obj.items() if key != "status"})
+    field = ".".join(str(part) for part in wrong[0]["loc"])
+    return stalled(Reason.INVALID_SPEC, f"{field}: {wrong[0]['msg']}")
+
+
+def seller_ref(namespace: Obj | None) -> Ref | None:
+    """The Seller that a namespace says it belongs to."""
+    name = _labels(namespace).get(SELLER_LABEL)
+    return Ref(SELLER, "", name) if name else None
+
+
+def seller_of(name: str, namespace: Obj | None, seller: Obj | None) -> Seller | Wrong:
+    """Whose namespace `name` is. The namespace's labels and the Seller must name each other."""
+    ref = seller_ref(namespace)
+    if ref is None:
+        message = f"namespace {name} is no seller's: create this object in the namespace that a Seller made"
+        return stalled(Reason.NOT_A_SELLER_NAMESPACE, message)
+    if seller is None:
+        return not_ready(Reason.SELLER_NOT_FOUND, f"Seller {ref.name} of namespace {name} does not exist")
+    found = parsed(Seller, seller)
+    if isinstance(found, tuple):
+        return not_ready(Reason.SELLER_NOT_FOUND, f"Seller {ref.name} can't be read: {found[0].message}")
+    if found.spec.namespace != name or found.spec.id != _labels(namespace).get(SELLER_ID_LABEL):
+        message = f"namespace {name} says it belongs to Seller {ref.name}, whose spec says otherwise"
+        return stalled(Reason.NOT_A_SELLER_NAMESPACE, message)
+    return found
+
+
+def plan_ref(name: str) -> Ref:
+    return Ref(SERVICEPLAN, "", name)
+
+
+def plan_of(kind: str, name: str, plan: Obj | None, *, current: str | None) -> ServicePlan | Wrong:
+    """The ServicePlan that `kind` names. A deprecated one is for those who have it: `current` is the plan in force."""
+    if plan is None:
+        return not_ready(Reason.PLAN_NOT_FOUND, f"spec.planRef: ServicePlan {name} does not exist")
+    found = parsed(ServicePlan, plan)
+    if isinstance(found, tuple):
+        return not_ready(Reason.PLAN_NOT_FOUND, f"spec.planRef: ServicePlan {name} can't be read: {found[0].message}")
+    if found.spec.for_ != kind:
+        message = f"spec.planRef: ServicePlan {name} is for a {found.spec.for_}, not for a {kind}: name another"
+        return not_ready(Reason.PLAN_OF_ANOTHER_KIND, message)
+    if found.spec.deprecated and current != name:
+        return not_ready(Reason.PLAN_DEPRECATED, f"spec.planRef: ServicePlan {name} takes no new users: name another")
+    return found
+
+
+def _labels(obj: Obj | None) -> dict[str, str]:
+    found = ((obj or {}).get("metadata") or {}).get("labels") or {}
+    return found if isinstance(found, dict) else {}

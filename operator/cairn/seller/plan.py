@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a Seller should consist of. Pure: decides whose the namespace is first, builds second."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from cairn.api.conditions import Condition, Reason, not_ready, progressing, ready, stalled
+from cairn.api.lookup import SELLER_ID_LABEL, SELLER_LABEL, Wrong, parsed, plan_of, plan_ref
+from cairn.api.platform import Platform
+from cairn.api.quantity import canonical
+from cairn.api.resources import NAMESPACE, PUSHSUBSCRIPTION, RESOURCEQUOTA, SELLER, SELLERRDS, Obj, ref_of
+from cairn.api.seller import Seller
+from cairn.api.serviceplan import ServicePlan
+from cairn.calendar.price import next_price, price_at
+from cairn.engine.kind import Child, Observed, Plan
+from cairn.seller import objects
+
+LOOK_AGAIN = timedelta(seconds=30)
+"""While a deletion waits for others: they may go without an event that reaches this object."""
+
+
+def plan_seller(obj: Obj, observed: Observed, now: datetime, platform: Platform) -> Plan:
+    seller = parsed(Seller, obj)
+    if isinstance(seller, tuple):
+        return _waiting(seller)
+    if seller.metadata.deletion_timestamp:
+        return _release(seller, observed, now)
+    plan = _plan(seller, observed)
+    if wrong := _conflict(seller, obj, observed) or _foreign_namespace(seller, observed):
+        return _waiting(wrong)
+    if isinstance(plan, tuple):
+        return _waiting(plan)
+    return _standing(seller, plan, observed, now, platform)
+
+
+def _waiting(conditions: Wrong) -> Plan:
+    return Plan(conditions=conditions, hold=True)
+
+
+def _plan(seller: Seller, observed: Observed) -> ServicePlan | Wrong:
+    name = seller.spec.plan_ref.name
+    ref = plan_ref(name)
+    # A Seller whose quota stands has its plan already, so a deprecated one stays.
+    stands = observed.child(RESOURCEQUOTA, objects.GUARD, seller.spec.namespace) is not None
+    plan = plan_of("Seller", name, observed.refs.get(ref), current=name if stands else None)
+    if isinstance(plan, tuple):
+        return plan
+    missing = [key for key in ("cpu", "memory", "storage") if getattr(plan.spec.size, key) is None]
+    if missing:
+        return not_ready(Reason.INVALID_SPEC, f"ServicePlan {name}: spec.size names no {', '.join(missing)}")
+    return plan
+
+
+def _conflict(seller: Seller, obj: Obj, observed: Observed) -> Wrong | None:
+    """A number, a shop or a namespace belongs to one Seller: the older one has it."""
+    mine = _age(obj)
+    shops = {(shop.platform, shop.id): shop for shop in seller.spec.shops}
+    for raw in observed.all(SELLER):
+        # As plain dicts: every Seller looks at every other, thousands of times thousands.
+        name, spec = raw["metadata"]["name"], raw.get("spec") or {}
+        if name == seller.metadata.name or _age(raw) > mine:
+            continue
+        whose = f"belongs to Seller {name}, which is older"
+        if spec.get("id") == seller.spec.id:
+            return stalled(Reason.CONFLICT, f"spec.id: {seller.spec.id} {whose}")
+        if spec.get("namespace") == seller.spec.namespace:
+            return stalled(Reason.CONFLICT, f"spec.namespace: {seller.spec.namespace} {whose}")
+        for theirs in spec.get("shops") or ():
+            if shop := shops.get((theirs.get("platform", "taobao"), theirs.get("id"))):
+                return stalled(Reason.CONFLICT, f"spec.shops: shop {shop.id} {whose}: remove it here or there")
+    return None
+
+
+def _age(obj: Obj) -> tuple[str, str]:
+    meta = obj.get("metadata") or {}
+    return (str(meta.get("creationTimestamp") or "9"), str(meta.get("name")))
+
+
+def _foreign_namespace(seller: Seller, observed: Observed) -> Wrong | None:
+    """A namespace is made, never adopted: one that exists must carry this Seller's name and number from its making."""
+    name = seller.spec.namespace
+    namespace = observed.ref(NAMESPACE, name)
+    if namespace is None:
+        return None
+    labels = namespace.get("metadata", {}).get("labels") or {}
+    wanted = objects.namespace(seller.metadata.name, seller.spec.id, name)["metadata"]["labels"]
+    identity = (SELLER_LABEL, SELLER_ID_LABEL)
+    if all(labels.get(key) == wanted[key] for key in identity) and labels.get("cairn.dev/owner-kind") == "Seller":
+        return None
+    message = (
+        f"spec.namespace: {name} exists and was not made by Cairn for seller {seller.spec.id}: "
+        "Cairn adopts no namespace; delete it, or delete this Seller and name another namespace"
+    )
+    return stalled(Reason.NAMESPACE_NOT_MADE_BY_CAIRN, message)
+
+
+def _standing(seller: Seller, plan: ServicePlan, observed: Observed, now: datetime, platform: Platform) -> Plan:
+    name, namespace = seller.metadata.name, seller.spec.namespace
+    home = Child(objects.namespace(name, seller.spec.id, namespace), retain=True, adopt=True)
+    live = observed.ref(NAMESPACE, namespace)
+    phase = ((live or {}).get("status") or {}).get("phase")
+    if live is None or phase != "Active":
+        message = f"namespace {namespace} is " + ("being deleted" if phase == "Terminating" else "being made")
+        conditions = progressing(Reason.PROGRESSING, message)
+        # Nothing is written into a namespace that goes, and nothing before it stands.
+        return Plan(() if phase == "Terminating" else (home,), conditions=conditions, hold=True)
+    size = plan.spec.size
+    quota = objects.quota(
+        name,
+        namespace,
+        cpu=canonical(size.cpu or "0"),
+        memory=canonical(size.memory or "0"),
+        storage=canonical(size.storage or "0"),
+    )
+    guards = (
+        quota,
+        objects.limit_range(name, namespace),
+        objects.default_deny(name, namespace),
+        objects.dns(name, namespace),
+        objects.role_binding(name, namespace, platform.namespace),
+    )
+    status: Obj = {"namespace": namespace, "quota": _quota_status(quota, observed)}
+    if price := price_at(plan.spec.prices, now):
+        status["cost"] = {"currency": platform.currency, "month": price.monthly}
+    missing = [child for child in guards[:4] if observed.children.get(ref_of(child)) is None]
+    conditions = progressing(Reason.PROGRESSING, "the guards of the namespace are being made") if missing else ready()
+    children = (home, *(Child(guard) for guard in guards))
+    return Plan(children, status, conditions, next=next_price(plan.spec.prices, now))
+
+
+def _quota_status(quota: Obj, observed: Observed) -> Obj:
+    live = observed.children.get(ref_of(quota)) or {}
+    used = (live.get("status") or {}).get("used") or {}
+    return {
+        key: {"hard": hard, "used": str(used.get(f"requests.{key}", "0"))}
+        for key in ("cpu", "memory", "storage")
+        if (hard := quota["spec"]["hard"][f"requests.{key}"])
+    }
+
+
+def _release(seller: Seller, observed: Observed, now: datetime) -> Plan:
+    """The Seller goes when nothing of the seller's is managed any more. The namespace stays, with its data."""
+    namespace = seller.spec.namespace
+    users = [
+        f"{obj['kind']} {obj['metadata']['name']}"
+        for resource in (SELLERRDS, PUSHSUBSCRIPTION)
+        for obj in observed.all(resource)
+        if obj["metadata"].get("namespace") == namespace
+    ]
+    if not users or _foreign_namespace(seller, observed):
+        return Plan(conditions=_deleting("released; the namespace and what it holds stay"), released=True, hold=True)
+    message = f"namespace {namespace} still has {some(users)}: delete these first; their data stays unless they say so"
+    return Plan(conditions=_deleting(message), hold=True, next=now + LOOK_AGAIN)
+
+
+def _deleting(message: str) -> tuple[Condition, ...]:
+    return progressing(Reason.DELETING, message)
+
+
+def some(names: list[str], most: int = 5) -> str:
+    """The first few names; a message must stay readable with thousands."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

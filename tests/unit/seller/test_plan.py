@@ -1,0 +1,296 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a Seller and a ServicePlan become, by what was seen."""
+
+from __future__ import annotations
+
+import copy
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from cairn.api.conditions import Condition, Reason
+from cairn.api.platform import Platform
+from cairn.api.resources import NAMESPACE, SELLER, SERVICEPLAN, Obj, ref_of
+from cairn.engine.kind import Observed, Plan
+from cairn.seller.kind import SellerKind, ServicePlanKind
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+KIND = SellerKind(Platform())
+PLANS = ServicePlanKind(Platform())
+
+
+def seller(name: str = "acme", created: str = "2026-11-01T00:00:00Z", **spec: Any) -> Obj:
+    shops = [{"name": "main", "id": "55501", "nick": "taobao001"}]
+    fields = {"id": "2088", "namespace": "seller-2088", "shops": shops, "planRef": {"name": "seller.standard"}}
+    return {
+        "apiVersion": "cairn.dev/v1alpha1",
+        "kind": "Seller",
+        "metadata": {"name": name, "uid": f"uid-{name}", "generation": 1, "creationTimestamp": created},
+        "spec": fields | spec,
+    }
+
+
+def service_plan(name: str = "seller.standard", **spec: Any) -> Obj:
+    size = {"cpu": "4000m", "memory": "8192Mi", "storage": "100Gi"}
+    prices = [
+        {"name": "2026-11", "from": "2026-11-01", "monthly": "300"},
+        {"name": "2027-01", "from": "2027-01-01", "monthly": "330"},
+    ]
+    return {
+        "apiVersion": "cairn.dev/v1alpha1",
+        "kind": "ServicePlan",
+        "metadata": {"name": name, "uid": "uid-plan", "generation": 1, "creationTimestamp": "2026-10-01T00:00:00Z"},
+        "spec": {"for": "Seller", "size": size, "prices": prices} | spec,
+    }
+
+
+def owned(obj: Obj, owner: Obj) -> Obj:
+    """As the engine would have applied it for `owner`."""
+    live = copy.deepcopy(obj)
+    live["metadata"].setdefault("labels", {}).update(
+        {
+            "app.kubernetes.io/managed-by": "cairn",
+            "cairn.dev/owner-kind": owner["kind"],
+            "cairn.dev/owner-name": owner["metadata"]["name"],
+            "cairn.dev/owner-uid": owner["metadata"]["uid"],
+        }
+    )
+    return live
+
+
+def seen(*refs: Obj, children: tuple[Obj, ...] = ()) -> Observed:
+    return Observed(
+        children={ref_of(obj): obj for obj in children},
+        refs={ref_of(obj): obj for obj in (*refs, *(obj for obj in children if obj["kind"] == "Namespace"))},
+    )
+
+
+def first_pass(owner: Obj) -> Plan:
+    return KIND.plan(owner, seen(owner, service_plan()), NOW)
+
+
+def active_namespace(owner: Obj) -> Obj:
+    return owned(first_pass(owner).children[0].obj, owner) | {"status": {"phase": "Active"}}
+
+
+def standing(owner: Obj) -> Observed:
+    """The world after the plan was carried out in full."""
+    home = active_namespace(owner)
+    plan = KIND.plan(owner, seen(owner, service_plan(), children=(home,)), NOW)
+    return seen(owner, service_plan(), children=(home, *(owned(child.obj, owner) for child in plan.children[1:])))
+
+
+def shown(plan: Plan) -> list[tuple[str, bool | None, Reason]]:
+    return [(condition.type, condition.status, condition.reason) for condition in plan.conditions]
+
+
+def test_seller_in_an_empty_world_makes_only_its_namespace() -> None:
+    plan = first_pass(seller())
+    assert [child.obj["kind"] for child in plan.children] == ["Namespace"]
+    assert plan.children[0].retain
+    assert plan.hold
+    assert shown(plan) == [("Ready", False, Reason.PROGRESSING), ("Reconciling", True, Reason.PROGRESSING)]
+
+
+def test_seller_with_an_active_namespace_makes_its_guards() -> None:
+    owner = seller()
+    plan = KIND.plan(owner, seen(owner, service_plan(), children=(active_namespace(owner),)), NOW)
+    assert [(child.obj["kind"], child.obj["metadata"]["name"]) for child in plan.children] == [
+        ("Namespace", "seller-2088"),
+        ("ResourceQuota", "cairn"),
+        ("LimitRange", "cairn"),
+        ("NetworkPolicy", "cairn-default-deny"),
+        ("NetworkPolicy", "cairn-dns"),
+        ("RoleBinding", "cairn-operator"),
+    ]
+    assert not plan.hold
+
+
+def test_seller_that_stands_is_ready_with_quota_cost_and_next_price() -> None:
+    owner = seller()
+    plan = KIND.plan(owner, standing(owner), NOW)
+    assert plan.conditions == (Condition("Ready", True, Reason.READY),)
+    assert plan.status == {
+        "namespace": "seller-2088",
+        "quota": {
+            "cpu": {"hard": "4", "used": "0"},
+            "memory": {"hard": "8Gi", "used": "0"},
+            "storage": {"hard": "100Gi", "used": "0"},
+        },
+        "cost": {"currency": "CNY", "month": "300"},
+    }
+    assert plan.next == datetime(2027, 1, 1, tzinfo=UTC)
+
+
+def namespace(labels: dict[str, str]) -> Obj:
+    return {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": "seller-2088", "labels": labels},
+        "status": {"phase": "Active"},
+    }
+
+
+MADE = {"cairn.dev/seller": "acme", "cairn.dev/seller-id": "2088", "cairn.dev/owner-kind": "Seller"}
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        pytest.param({}, id="somebody-elses"),
+        pytest.param(MADE | {"cairn.dev/seller-id": "2089"}, id="another-number"),
+        pytest.param(MADE | {"cairn.dev/seller": "other"}, id="another-seller"),
+        pytest.param({k: v for k, v in MADE.items() if k != "cairn.dev/owner-kind"}, id="labels-put-on-by-hand"),
+    ],
+)
+def test_seller_whose_namespace_exists_is_stalled_and_touches_nothing(labels: dict[str, str]) -> None:
+    there = namespace(labels)
+    plan = KIND.plan(seller(), seen(seller(), service_plan(), there), NOW)
+    assert shown(plan)[1] == ("Stalled", True, Reason.NAMESPACE_NOT_MADE_BY_CAIRN)
+    assert plan.children == ()
+    assert plan.hold
+
+
+def test_seller_that_comes_back_finds_its_namespace_again() -> None:
+    there = namespace(MADE | {"cairn.dev/owner-uid": "uid-of-an-earlier-object"})
+    plan = KIND.plan(seller(), seen(seller(), service_plan(), there), NOW)
+    assert plan.children[0].adopt
+    assert len(plan.children) == 6
+
+
+def test_seller_whose_namespace_terminates_writes_nothing_into_it() -> None:
+    there = active_namespace(seller()) | {"status": {"phase": "Terminating"}}
+    plan = KIND.plan(seller(), seen(seller(), service_plan(), children=(there,)), NOW)
+    assert plan.children == ()
+    assert plan.hold
+
+
+OTHER_SHOP = [{"name": "main", "id": "77701", "nick": "other"}]
+
+
+@pytest.mark.parametrize(
+    ("other", "field"),
+    [
+        pytest.param({"id": "2099", "namespace": "seller-2099"}, "spec.shops", id="shop"),
+        pytest.param({"namespace": "seller-2099", "shops": OTHER_SHOP}, "spec.id", id="number"),
+        pytest.param({"id": "2099", "shops": OTHER_SHOP}, "spec.namespace", id="namespace"),
+    ],
+)
+def test_sellers_that_claim_the_same_thing_the_younger_is_in_conflict(other: dict[str, Any], field: str) -> None:
+    younger = seller("younger", "2026-11-02T00:00:00Z", **other)
+    world = seen(seller(), younger, service_plan())
+    plan = KIND.plan(younger, world, NOW)
+    assert shown(plan)[1] == ("Stalled", True, Reason.CONFLICT)
+    assert plan.conditions[0].message.startswith(field)
+    assert plan.children == ()
+    assert KIND.plan(seller(), world, NOW).conditions[0].reason is Reason.PROGRESSING
+
+
+@pytest.mark.parametrize(
+    ("plan", "reason"),
+    [
+        pytest.param(None, Reason.PLAN_NOT_FOUND, id="missing"),
+        pytest.param(service_plan(**{"for": "SellerRDS"}), Reason.PLAN_OF_ANOTHER_KIND, id="of-another-kind"),
+        pytest.param(service_plan(deprecated=True), Reason.PLAN_DEPRECATED, id="deprecated"),
+        pytest.param(service_plan(size={"cpu": "1"}), Reason.INVALID_SPEC, id="without-memory"),
+    ],
+)
+def test_seller_without_a_usable_plan_waits_and_is_not_stalled(plan: Obj | None, reason: Reason) -> None:
+    world = seen(seller()) if plan is None else seen(seller(), plan)
+    got = KIND.plan(seller(), world, NOW)
+    assert shown(got) == [("Ready", False, reason)]
+    assert got.hold
+
+
+def test_seller_keeps_a_plan_that_was_deprecated_later() -> None:
+    owner = seller()
+    there = standing(owner)
+    refs = dict(there.refs) | {ref_of(service_plan()): service_plan(deprecated=True)}
+    plan = KIND.plan(owner, Observed(there.children, refs), NOW)
+    assert shown(plan) == [("Ready", True, Reason.READY)]
+
+
+def deleted(obj: Obj) -> Obj:
+    obj = copy.deepcopy(obj)
+    obj["metadata"]["deletionTimestamp"] = "2026-11-22T11:59:00Z"
+    return obj
+
+
+def rds(name: str, namespace: str = "seller-2088", plan: str = "db.small") -> Obj:
+    return {
+        "apiVersion": "cairn.dev/v1alpha1",
+        "kind": "SellerRDS",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"planRef": {"name": plan}},
+    }
+
+
+def test_seller_in_deletion_waits_for_its_databases_and_says_which() -> None:
+    owner = deleted(seller())
+    world = seen(owner, rds("shop-db"), rds("elsewhere", "seller-1"), children=(active_namespace(seller()),))
+    plan = KIND.plan(owner, world, NOW)
+    assert not plan.released
+    assert plan.hold
+    assert "SellerRDS shop-db" in plan.conditions[0].message
+    assert "elsewhere" not in plan.conditions[0].message
+
+
+def test_seller_in_deletion_is_released_and_its_namespace_stays() -> None:
+    owner = deleted(seller())
+    plan = KIND.plan(owner, seen(owner, rds("elsewhere", "seller-1"), children=(active_namespace(seller()),)), NOW)
+    assert plan.released
+    assert plan.delete == ()
+
+
+def test_seller_in_deletion_looks_at_what_may_hold_it_back() -> None:
+    assert len(list(KIND.wants(deleted(seller()), Observed()))) == len(list(KIND.wants(seller(), Observed()))) + 2
+    assert SELLER in list(KIND.wants(seller(), Observed()))
+
+
+def test_seller_of_a_shape_nobody_knows_is_a_condition() -> None:
+    broken = seller(id=None)
+    plan = KIND.plan(broken, Observed(), NOW)
+    assert shown(plan)[1] == ("Stalled", True, Reason.INVALID_SPEC)
+    assert plan.conditions[0].message.startswith("spec.id")
+    assert list(KIND.wants(broken, Observed())) == []
+
+
+@pytest.mark.parametrize(
+    ("day", "monthly"),
+    [
+        pytest.param(datetime(2026, 10, 31, tzinfo=UTC), None, id="before-the-first"),
+        pytest.param(datetime(2026, 11, 1, tzinfo=UTC), "300", id="first-day"),
+        pytest.param(datetime(2026, 12, 31, 23, 59, tzinfo=UTC), "300", id="last-minute"),
+        pytest.param(datetime(2027, 1, 1, tzinfo=UTC), "330", id="next"),
+    ],
+)
+def test_serviceplan_shows_the_price_in_force(day: datetime, monthly: str | None) -> None:
+    price = PLANS.plan(service_plan(), Observed(), day).status.get("price")
+    assert price == (monthly and {"currency": "CNY", "monthly": monthly})
+
+
+def test_serviceplan_counts_users_of_its_kind_only() -> None:
+    plan = service_plan("db.small", **{"for": "SellerRDS"})
+    world = seen(rds("a"), rds("b", "seller-1"), rds("c", plan="db.large"), seller(planRef={"name": "db.small"}))
+    assert PLANS.plan(plan, world, NOW).status["usedBy"] == 2
+
+
+def test_serviceplan_in_deletion_waits_while_used_and_names_the_users() -> None:
+    plan = deleted(service_plan("db.small", **{"for": "SellerRDS"}))
+    got = PLANS.plan(plan, seen(*(rds(f"db-{n}") for n in range(7))), NOW)
+    assert not got.released
+    assert got.conditions[0].reason is Reason.IN_USE
+    assert got.conditions[0].message.endswith("SellerRDS seller-2088/db-4 and 2 more")
+
+
+def test_serviceplan_in_deletion_goes_when_unused() -> None:
+    assert PLANS.plan(deleted(service_plan()), Observed(), NOW).released
+
+
+def test_wants_name_the_plan_and_the_namespace() -> None:
+    wanted = list(KIND.wants(seller(), Observed()))
+    assert [(want.resource, want.name) for want in wanted[:2]] == [  # type: ignore[union-attr]
+        (NAMESPACE, "seller-2088"),
+        (SERVICEPLAN, "seller.standard"),
+    ]

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real servers for the tests of the data plane."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+
+import pytest
+import pytest_asyncio
+
+from cairn.sql.postgresql import Connection, Target, connect
+from cairn.sql.roles import ensure_database, ensure_role
+from data.servers import PostgreSQL
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    server = PostgreSQL()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture(scope="session")
+def admin(postgresql: PostgreSQL) -> Target:
+    """The superuser's way into the maintenance database."""
+    return Target("localhost", postgresql.port, "postgres", "postgres", "secret", postgresql.ca, address="127.0.0.1")
+
+
+@pytest_asyncio.fixture
+async def admin_conn(admin: Target) -> AsyncIterator[Connection]:
+    conn = await connect(admin)
+    yield conn
+    await conn.close()
+
+
+@pytest_asyncio.fixture
+async def database(admin: Target, admin_conn: Connection) -> Target:
+    """The superuser's way into a new database that belongs to a seller's role."""
+    name = f"shop{next(_numbers)}"
+    await ensure_role(admin_conn, f"{name}_owner", password="owner-password")
+    await ensure_database(admin_conn, name, f"{name}_owner")
+    return replace(admin, database=name)
+
+
+@pytest_asyncio.fixture
+async def conn(database: Target) -> AsyncIterator[Connection]:
+    conn = await connect(database)
+    yield conn
+    await conn.close()

@@ -9,12 +9,25 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from cairn_devcluster.base import Failed, Missing, cache
+from cairn_devcluster.base import MissingError, StepError, cache
 from cairn_devcluster.build import binary
 from cairn_devcluster.cli import main
+from cairn_devcluster.cluster import Cluster
 from cairn_devcluster.controlplane import ControlPlane
+from cairn_devcluster.images import OPERATOR_REF, POSTGRES_REF, operator_image
 
-__all__ = ["ControlPlane", "Failed", "Missing", "binary", "cache", "main"]
+__all__ = [
+    "OPERATOR_REF",
+    "POSTGRES_REF",
+    "Cluster",
+    "ControlPlane",
+    "MissingError",
+    "StepError",
+    "binary",
+    "cache",
+    "main",
+    "operator_image",
+]
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

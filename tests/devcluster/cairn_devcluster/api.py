@@ -25,11 +25,11 @@ class Api:
             connection.request("GET", path)
             response = connection.getresponse()
             body = response.read()
-            return body if response.status == 200 else None
         except (OSError, http.client.HTTPException):
             return None
         finally:
             connection.close()
+        return body if response.status == 200 else None
 
     def ok(self, path: str) -> bool:
         return self.get(path) is not None

@@ -17,11 +17,11 @@ TREE = HERE.parent.parent
 SCRIPTS = TREE / "scripts"
 
 
-class Missing(Exception):
+class MissingError(Exception):
     """The machine lacks something; the message says what, why and the way on. The command line exits with 3."""
 
 
-class Failed(Exception):
+class StepError(Exception):
     """A step failed; the message carries the end of its log."""
 
 
@@ -77,14 +77,14 @@ def call(
             [str(p) for p in command], check=False, cwd=cwd, env=env, stdout=out, stderr=out, stdin=subprocess.DEVNULL
         )
     if done.returncode:
-        raise Failed(f"{command[0]} ended with {done.returncode}; {log}:\n{tail(log)}")
+        raise StepError(f"{command[0]} ended with {done.returncode}; {log}:\n{tail(log)}")
 
 
 def wait_for(what: str, ready: Callable[[], bool], *, seconds: float, every: float = 0.1) -> None:
     until = time.monotonic() + seconds
     while not ready():
         if time.monotonic() > until:
-            raise Failed(f"{what}: not within {seconds:g} s")
+            raise StepError(f"{what}: not within {seconds:g} s")
         time.sleep(every)
 
 

@@ -93,9 +93,9 @@ def go() -> str:
         env={**os.environ, "CAIRN_CACHE": str(base.cache())},
     )
     if done.returncode == 3:
-        raise base.Missing("no Go, see above")
+        raise base.MissingError("no Go, see above")
     if done.returncode:
-        raise base.Failed("ensure-go.sh failed, see above")
+        raise base.StepError("ensure-go.sh failed, see above")
     return done.stdout.strip()
 
 

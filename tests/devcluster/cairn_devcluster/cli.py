@@ -4,59 +4,78 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import time
 from pathlib import Path
 
-from . import base, build, controlplane
+from . import base, build, controlplane, images
+from .cluster import Cluster
 from .controlplane import ControlPlane
 
 
-def _build(a: argparse.Namespace) -> int:
-    build.build(*(build.CONTROL_PLANE if a.what == "controlplane" else build.ALL))
-    return 0
+def _build(a: argparse.Namespace) -> None:
+    if a.what == "controlplane":
+        build.build(*build.CONTROL_PLANE)
+    else:
+        build.build(*build.ALL)
+        images.build_all()
 
 
-def _up(a: argparse.Namespace) -> int:
+def _up(a: argparse.Namespace) -> None:
     began = time.monotonic()
-    directory = base.run_dir(a.name)
-    if controlplane.running(directory):
+    if not a.control_plane:
+        Cluster(a.name).up(audit=a.audit, node_grace=a.node_grace)
+    elif controlplane.running(base.run_dir(a.name)):
         base.say(f"{a.name} is up already")
     else:
-        ControlPlane.start(directory, name=a.name, detached=True, audit=a.audit)
-    base.say(f"{a.name} up: {time.monotonic() - began:.1f} s; export KUBECONFIG={directory / 'admin.conf'}")
-    return 0
+        ControlPlane.start(base.run_dir(a.name), name=a.name, detached=True, audit=a.audit)
+    base.say(f"{a.name} up: {time.monotonic() - began:.1f} s; export KUBECONFIG={base.run_dir(a.name) / 'admin.conf'}")
 
 
-def _down(a: argparse.Namespace) -> int:
+def _down(a: argparse.Namespace) -> None:
     controlplane.end_left_over(base.run_dir(a.name))
-    return 0
+    Cluster(a.name).down()
 
 
-def _wipe(a: argparse.Namespace) -> int:
+def _wipe(a: argparse.Namespace) -> None:
     _down(a)
     shutil.rmtree(base.run_dir(a.name), ignore_errors=True)
-    return 0
 
 
-def _status(a: argparse.Namespace) -> int:
+def _status(_: argparse.Namespace) -> None:
     for directory in sorted(p for p in (base.cache() / "run").glob("*") if p.is_dir()):
-        pids = controlplane.running(directory)
-        print(f"{directory.name}: {'up' if pids else 'down'}, {directory / 'admin.conf'}")
-    return 0
+        nodes = []
+        if (directory / "slot").exists():
+            nodes = [n.name for n in Cluster(directory.name).running()]
+        elif controlplane.running(directory):
+            nodes = ["control plane only"]
+        print(f"{directory.name}: {'up (' + ', '.join(nodes) + ')' if nodes else 'down'} {directory / 'admin.conf'}")
 
 
-def _kubeconfig(a: argparse.Namespace) -> int:
+def _kubeconfig(a: argparse.Namespace) -> None:
     path: Path = base.run_dir(a.name) / "admin.conf"
     if not path.exists():
-        raise base.Missing(f"no cluster {a.name}: devcluster.py up --name {a.name}")
+        raise base.MissingError(f"no cluster {a.name}: devcluster.py up --name {a.name}")
     print(path)
-    return 0
 
 
-def _path(a: argparse.Namespace) -> int:
+def _path(a: argparse.Namespace) -> None:
     print(build.binary(a.binary))
-    return 0
+
+
+def _exec(a: argparse.Namespace) -> None:
+    cluster = Cluster(a.name)
+    line = cluster.exec_command(*(a.command or ["bash"]), node=a.node)
+    os.execvpe(line[0], line, cluster.environment())
+
+
+def _operator_image(a: argparse.Namespace) -> None:
+    tar = images.operator_image(a.ref)
+    cluster = Cluster(a.name)
+    if cluster.kubeconfig.exists():
+        cluster.import_image(tar)
+    print(tar)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -71,11 +90,30 @@ def parser() -> argparse.ArgumentParser:
     c = sub.add_parser("up", parents=[named], help="start a cluster")
     c.add_argument("--control-plane", action="store_true", help="API server only: no root, no nodes")
     c.add_argument("--audit", action=argparse.BooleanOptionalAction, default=True, help="audit log (default: yes)")
+    c.add_argument("--node-grace", default="50s", help="until a silent node is NotReady (default: %(default)s)")
     c.set_defaults(run=_up)
-    sub.add_parser("down", parents=[named], help="stop a cluster; its state stays").set_defaults(run=_down)
-    sub.add_parser("wipe", parents=[named], help="stop a cluster and delete its state").set_defaults(run=_wipe)
-    sub.add_parser("status", help="list the clusters").set_defaults(run=_status)
-    sub.add_parser("kubeconfig", parents=[named], help="print the kubeconfig's path").set_defaults(run=_kubeconfig)
+    c = sub.add_parser("down", parents=[named], help="stop a cluster; its state stays")
+    c.set_defaults(run=_down)
+    c = sub.add_parser("wipe", parents=[named], help="stop a cluster and delete its state")
+    c.set_defaults(run=_wipe)
+    c = sub.add_parser("status", help="list the clusters")
+    c.set_defaults(run=_status)
+    for name, text in (("addnode", "start a further node"), ("downnode", "power loss of a node")):
+        c = sub.add_parser(name, parents=[named], help=text)
+        c.add_argument("number", type=int)
+        c.set_defaults(run=lambda a, name=name: getattr(Cluster(a.name), name)(a.number))
+    c = sub.add_parser("exec", parents=[named], help="run a command in a node's namespaces")
+    c.add_argument("--node", type=int, default=1)
+    c.add_argument("command", nargs="*")
+    c.set_defaults(run=_exec)
+    c = sub.add_parser("kubeconfig", parents=[named], help="print the kubeconfig's path")
+    c.set_defaults(run=_kubeconfig)
+    c = sub.add_parser("import-image", parents=[named], help="import an OCI archive on every running node")
+    c.add_argument("tar", type=Path)
+    c.set_defaults(run=lambda a: Cluster(a.name).import_image(a.tar))
+    c = sub.add_parser("operator-image", parents=[named], help="build the operator's image and import it if up")
+    c.add_argument("--ref", default=images.OPERATOR_REF)
+    c.set_defaults(run=_operator_image)
     c = sub.add_parser("path", help="print the path of a binary: kubectl, helm, nats-server, ...")
     c.add_argument("binary")
     c.set_defaults(run=_path)
@@ -85,11 +123,11 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: list[str]) -> int:
     a = parser().parse_args(argv)
     try:
-        code: int = a.run(a)
-        return code
-    except base.Missing as missing:
+        a.run(a)
+    except base.MissingError as missing:
         base.say(f"devcluster: {missing}")
         return 3
-    except base.Failed as failed:
+    except base.StepError as failed:
         base.say(f"devcluster: {failed}")
         return 1
+    return 0

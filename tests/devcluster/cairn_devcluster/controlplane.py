@@ -13,9 +13,9 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from . import base, build, flags, pki
+from . import base, build, client, flags, pki
 from .api import Api
 
 # Below the ephemeral range: a client that keeps dialling a stopped server's ephemeral port may end up
@@ -35,7 +35,7 @@ def free_ports(count: int) -> list[int]:
             ports.append(port)
             if len(ports) == count:
                 return ports
-    raise base.Failed("no free port on 127.0.0.1")
+    raise base.StepError("no free port on 127.0.0.1")
 
 
 class ControlPlane:
@@ -67,14 +67,15 @@ class ControlPlane:
         for attempt in range(3):  # a port may be taken between choice and use
             try:
                 self._start()
-                return self
-            except base.Failed:
+            except base.StepError:
                 self.kill()
                 if attempt == 2 or "address already in use" not in self.logs():
                     raise
             except BaseException:
                 self.kill()
                 raise
+            else:
+                return self
         raise AssertionError("unreachable")
 
     def __enter__(self) -> Self:
@@ -97,20 +98,13 @@ class ControlPlane:
     def kubectl_path(self) -> Path:
         return build.KUBEONE.directory() / "kubectl"
 
-    def kubectl(self, *args: str, input: str | None = None, check: bool = True, timeout: float = 60) -> str:
+    def kubectl(self, *args: str, input: str | None = None, check: bool = True, timeout: float = 60) -> str:  # noqa: A002  as subprocess.run
         """Run kubectl against it and return what it prints."""
-        command = [str(self.kubectl_path), "--kubeconfig", str(self.kubeconfig), *args]
-        done = subprocess.run(command, check=False, input=input, text=True, capture_output=True, timeout=timeout)
-        if check and done.returncode:
-            raise base.Failed(f"kubectl {' '.join(args)}: {done.stderr.strip()}")
-        return done.stdout
+        return client.kubectl(self.kubeconfig, *args, input=input, check=check, timeout=timeout)
 
-    def audit_events(self) -> Iterator[dict[str, object]]:
+    def audit_events(self) -> Iterator[dict[str, Any]]:
         """The audit log's entries so far. An entry appears shortly after the client has its answer."""
-        if self.audit_log.exists():
-            for line in self.audit_log.read_text().splitlines(keepends=True):
-                if line.endswith("\n"):
-                    yield json.loads(line)
+        return client.audit_events(self.audit_log)
 
     def stop_apiserver(self, *, signum: signal.Signals = signal.SIGKILL) -> None:
         """Stop it; SIGTERM is the orderly way, which waits for open requests."""
@@ -156,8 +150,8 @@ class ControlPlane:
                 self.directory / f"{file}.conf", self._pki, user, server=self.server, context=f"cairn-{self.name}"
             )
         (self.directory / "audit-policy.yaml").write_text(flags.AUDIT_POLICY)
-        client, peer, _ = self._ports
-        etcd = flags.etcd(self.directory / "etcd", f"http://127.0.0.1:{client}", f"http://127.0.0.1:{peer}")
+        own, peer, _ = self._ports
+        etcd = flags.etcd(self.directory / "etcd", f"http://127.0.0.1:{own}", f"http://127.0.0.1:{peer}")
         self._spawn("etcd", etcd)
         self._start_apiserver()
         self._spawn(
@@ -167,10 +161,10 @@ class ControlPlane:
         self._await("/api/v1/namespaces/default/serviceaccounts/default")
 
     def _start_apiserver(self) -> None:
-        client, _, port = self._ports
+        etcd, _, port = self._ports
         command = flags.apiserver(
             self._pki,
-            f"http://127.0.0.1:{client}",
+            f"http://127.0.0.1:{etcd}",
             audit_policy=self.directory / "audit-policy.yaml" if self._audit else None,
             audit_log=self.audit_log,
         )
@@ -183,7 +177,7 @@ class ControlPlane:
     def _spawn(self, name: str, command: list[str]) -> None:
         log = self.directory / "log" / f"{name}.log"
         log.parent.mkdir(exist_ok=True)
-        env = {k: v for k, v in os.environ.items() if k != "KUBECONFIG"}
+        env = client.environment()
         if not self._detached:
             env["CAIRN_PARENT"] = str(os.getpid())
         with log.open("ab") as out:
@@ -209,13 +203,13 @@ class ControlPlane:
         def ready() -> bool:
             for name, process in self._processes.items():
                 if process.poll() is not None:
-                    raise base.Failed(f"{name} ended with {process.returncode}\n{self.logs()}")
+                    raise base.StepError(f"{name} ended with {process.returncode}\n{self.logs()}")
             return api.ok(path)
 
         try:
             base.wait_for(f"{self.server}{path}", ready, seconds=90, every=0.05)
-        except base.Failed as failed:
-            raise base.Failed(f"{failed}\n{self.logs()}") from None
+        except base.StepError as failed:
+            raise base.StepError(f"{failed}\n{self.logs()}") from None
 
     def _forget_processes(self) -> None:
         """End what an earlier run left in this directory; its processes are known by directory as well as by pid."""
@@ -231,7 +225,7 @@ def running(directory: Path) -> dict[str, int]:
     found: dict[str, int] = {}
     for name, (pid, _) in recorded.items():
         with contextlib.suppress(OSError):
-            if base.alive(int(pid)) and os.readlink(f"/proc/{pid}/cwd") == str(directory.absolute()):
+            if base.alive(int(pid)) and Path(f"/proc/{pid}/cwd").readlink() == directory.absolute():
                 found[name] = int(pid)
     return found
 

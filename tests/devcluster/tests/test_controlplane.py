@@ -11,10 +11,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from devcluster import ControlPlane, Failed
+from devcluster import ControlPlane, StepError
 
 ENTRY = Path(__file__).resolve().parent.parent / "devcluster.py"
 
@@ -46,7 +47,7 @@ def test_controllers_run_as_a_namespace_gets_its_service_account(plane: ControlP
 
 
 def test_rbac_refuses_who_has_no_role(plane: ControlPlane) -> None:
-    with pytest.raises(Failed, match="forbidden"):
+    with pytest.raises(StepError, match="forbidden"):
         plane.kubectl("get", "secrets", "--as=somebody")
 
 
@@ -76,7 +77,7 @@ def test_validating_admission_policy_refuses(plane: ControlPlane) -> None:
     def refused() -> bool:
         try:
             plane.kubectl("create", "configmap", "bad", "--dry-run=server")
-        except Failed as failed:
+        except StepError as failed:
             return "not that name" in str(failed)
         return False
 
@@ -87,11 +88,11 @@ def test_validating_admission_policy_refuses(plane: ControlPlane) -> None:
 def test_audit_log_has_one_entry_per_request(plane: ControlPlane) -> None:
     plane.kubectl("create", "configmap", "audited")
 
-    def entries() -> list[dict[str, object]]:
+    def entries() -> list[dict[str, Any]]:
         return [
             event
             for event in plane.audit_events()
-            if event["verb"] == "create" and event.get("objectRef", {}).get("name") == "audited"  # type: ignore[attr-defined]
+            if event["verb"] == "create" and event.get("objectRef", {}).get("name") == "audited"
         ]
 
     wait("an audit entry", entries)
@@ -104,7 +105,7 @@ def test_restarted_apiserver_has_the_same_address_and_objects(plane: ControlPlan
     plane.kubectl("create", "configmap", name)
     server = plane.server
     plane.stop_apiserver(signum=signum)
-    with pytest.raises(Failed, match="refused"):
+    with pytest.raises(StepError, match="refused"):
         plane.kubectl("get", "configmap", name)
     plane.start_apiserver()
     assert plane.server == server
@@ -113,7 +114,7 @@ def test_restarted_apiserver_has_the_same_address_and_objects(plane: ControlPlan
 
 def test_paused_apiserver_answers_nobody_until_resumed(plane: ControlPlane) -> None:
     plane.pause_apiserver()
-    with pytest.raises(Failed, match=r"[Tt]imeout|deadline"):
+    with pytest.raises(StepError, match=r"[Tt]imeout|deadline"):
         plane.kubectl("get", "namespaces", "--request-timeout=1s")
     plane.resume_apiserver()
     wait("an answer", lambda: plane.kubectl("get", "namespaces", check=False))

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The images of the cluster and its tests, made from Debian packages and our binaries, cached by their recipe.
+
+No tag is `latest`, or the kubelet would try to pull. No mirror is named: mmdebstrap takes the suite's default.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import base, build, host, oci
+
+PAUSE_REF = "cairn.local/pause:1"
+COREDNS_REF = "cairn.local/coredns:1"
+NATS_REF = "cairn.local/nats:2.15"
+POSTGRES_REF = "cairn.local/postgres:17"
+OPERATOR_REF = "cairn.local/cairn:dev"
+
+
+@dataclass(frozen=True)
+class Rootfs:
+    """A root file system of Debian packages."""
+
+    suite: str
+    packages: tuple[str, ...]
+    excludes: tuple[str, ...] = ()
+    essential_hooks: tuple[str, ...] = ()
+    customize_hooks: tuple[str, ...] = ()
+
+    def write(self, out: Path) -> None:
+        host.require_packages("to make images from Debian packages", {"mmdebstrap": "mmdebstrap"})
+        excludes = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", *self.excludes)
+        base.call(
+            [
+                "mmdebstrap", "--mode=root", "--variant=essential", "--format=tar",
+                '--aptopt=Acquire::Languages "none"', '--aptopt=APT::Install-Recommends "false"',
+                *(f"--dpkgopt=path-exclude={e}" for e in excludes),
+                *(f"--essential-hook={h}" for h in self.essential_hooks),
+                *(f"--customize-hook={h}" for h in self.customize_hooks),
+                '--customize-hook=rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/* "$1"/var/log/*',
+                f"--include={','.join(self.packages)}", self.suite, out,
+            ],
+            env={**os.environ, "SOURCE_DATE_EPOCH": "1"},
+            log=base.cache() / "log" / f"rootfs-{out.stem}.log",
+        )  # fmt: skip
+
+
+# The numbers must be the same in every version of the image, since they own files on volumes;
+# Debian's scripts take a user that is there. Without LLVM (no JIT) the image is half as big.
+_POSTGRES_USER = (
+    'echo "postgres:x:999:" >>"$1"/etc/group;'
+    'echo "postgres:x:999:999::/var/lib/postgresql:/bin/bash" >>"$1"/etc/passwd;'
+    'echo "postgres:!:20000::::::" >>"$1"/etc/shadow'
+)
+POSTGRES_ROOTFS = Rootfs(
+    "trixie",
+    ("postgresql-17", "postgresql-client-17", "procps"),
+    excludes=(
+        "/usr/lib/*/libLLVM*",
+        "/usr/lib/llvm-*",
+        "/usr/lib/postgresql/17/lib/llvmjit*",
+        "/usr/lib/postgresql/17/lib/bitcode/*",
+    ),
+    essential_hooks=(_POSTGRES_USER,),
+    customize_hooks=(
+        'rm -rf "$1"/var/lib/postgresql/17 "$1"/etc/postgresql/17',
+        'install -d -o 999 -g 999 -m 2775 "$1"/run/postgresql',
+        'install -d -o 999 -g 999 -m 700 "$1"/var/lib/postgresql/data',
+    ),
+)
+PYTHON_ROOTFS = Rootfs("bookworm", ("python3-minimal", "libpython3.11-stdlib", "ca-certificates", "tzdata"))
+
+
+@dataclass(frozen=True)
+class Image:
+    name: str
+    ref: str
+    recipe: Callable[[], tuple[object, ...]]
+    layers: Callable[[Path], list[Path]]
+    config: oci.Config
+
+    def path(self) -> Path:
+        key = hashlib.sha256(repr((self.ref, self.recipe(), self.config)).encode()).hexdigest()[:12]
+        return base.cache() / "img" / f"{self.name}-{key}.tar"
+
+    def build(self) -> Path:
+        out = self.path()
+        if not out.exists():
+            out.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=out.parent, prefix=".layers-") as scratch:
+                oci.write(out, self.ref, self.layers(Path(scratch)), self.config)
+            for old in out.parent.glob(f"{self.name}-*.tar"):
+                if old != out:
+                    old.unlink()
+        return out
+
+
+def _of_binary(module: build.Module, name: str) -> Callable[[Path], list[Path]]:
+    return lambda scratch: [oci.layer(scratch / "0.tar", [(build.binary(name), name)])]
+
+
+def _postgres_layers(scratch: Path) -> list[Path]:
+    POSTGRES_ROOTFS.write(scratch / "postgres.tar")
+    return [scratch / "postgres.tar"]
+
+
+PAUSE = Image(
+    "pause", PAUSE_REF, lambda: (build.PAUSE.key(),), _of_binary(build.PAUSE, "pause"),
+    oci.Config(("/pause",), user="65535:65535"),
+)  # fmt: skip
+COREDNS = Image(
+    "coredns", COREDNS_REF, lambda: (build.COREDNS.key(),), _of_binary(build.COREDNS, "coredns"),
+    oci.Config(("/coredns",)),
+)  # fmt: skip
+NATS = Image(
+    "nats", NATS_REF, lambda: (build.TOOLS.key(),), _of_binary(build.TOOLS, "nats-server"),
+    oci.Config(("/nats-server",), user="65532:65532"),
+)  # fmt: skip
+POSTGRES = Image(
+    "postgres", POSTGRES_REF, lambda: (POSTGRES_ROOTFS,), _postgres_layers,
+    oci.Config(
+        command=("bash",),
+        user="999:999",
+        env=(("PATH", "/usr/lib/postgresql/17/bin:/usr/sbin:/usr/bin:/sbin:/bin"), ("LANG", "C.UTF-8")),
+    ),
+)  # fmt: skip
+ALL = (PAUSE, COREDNS, NATS, POSTGRES)
+
+
+def build_all() -> list[Path]:
+    """Build what the cache lacks, and the base of the operator's image."""
+    if not all(image.path().exists() for image in ALL):
+        with base.locked(base.cache() / "images.lock"):
+            for image in ALL:
+                if not image.path().exists():
+                    with base.step(f"image {image.ref}"):
+                        image.build()
+    return [image.path() for image in ALL]
+
+
+def _python_base() -> Path:
+    key = hashlib.sha256(repr(PYTHON_ROOTFS).encode()).hexdigest()[:12]
+    out = base.cache() / "img" / f"layer-python-{key}"
+    if not out.exists():
+        out.parent.mkdir(parents=True, exist_ok=True)
+        scratch = out.with_name(f"python-{os.getpid()}.tar")
+        with base.step("base of the operator's image"):
+            PYTHON_ROOTFS.write(scratch)
+        scratch.rename(out)
+    return out
+
+
+def _compile(directory: Path) -> None:
+    """Byte code by content: the root file system is read-only, and a layer keeps no times."""
+    if sys.version_info[:2] == (3, 11):
+        options = ["-q", "-j", "2", "--invalidation-mode", "unchecked-hash", "-s", str(directory)]
+        subprocess.run([sys.executable, "-m", "compileall", *options, str(directory)], check=True)
+
+
+def site_packages(lock: Path) -> Path:
+    """The layer of dependencies, as the lock file names them, for Python 3.11 on Linux."""
+    key = hashlib.sha256(lock.read_bytes()).hexdigest()[:12]
+    out = base.cache() / "img" / f"layer-site-packages-{key}"
+    if out.exists():
+        return out
+    machine = os.uname().machine
+    platforms = [f"manylinux_2_{minor}_{machine}" for minor in range(36, 16, -1)] + [f"manylinux2014_{machine}"]
+    with (
+        base.step("dependencies of the operator's image"),
+        tempfile.TemporaryDirectory(dir=out.parent, prefix=".site-") as scratch,
+    ):
+        target = Path(scratch) / "site-packages"
+        base.call(
+            [
+                sys.executable, "-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps", "--no-compile",
+                "--only-binary=:all:", "--implementation=cp", "--python-version=3.11",
+                *(f"--platform={p}" for p in platforms), "--target", target, "-r", lock,
+            ],
+            log=base.cache() / "log" / "site-packages.log",
+        )  # fmt: skip
+        shutil.rmtree(target / "bin", ignore_errors=True)
+        _compile(target)
+        oci.layer(Path(scratch) / "layer", [(target, "opt/cairn/site-packages")]).rename(out)
+    return out
+
+
+def python_image(out: Path, ref: str, site_packages_layer: Path, source: Path) -> Path:
+    """An image that runs a package's `__main__` from a source directory, as nobody in particular."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".source-") as scratch:
+        copy = Path(scratch) / source.name
+        shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+        _compile(copy)
+        layer = oci.layer(Path(scratch) / "layer", [(copy, f"opt/cairn/src/{source.name}")])
+        config = oci.Config(
+            ("python3", "-m", source.name),
+            user="65532:65532",
+            env=(("PYTHONPATH", "/opt/cairn/src:/opt/cairn/site-packages"), ("PYTHONUNBUFFERED", "1")),
+        )
+        oci.write(out, ref, [_python_base(), site_packages_layer, layer], config)
+    return out
+
+
+def operator_image(ref: str = OPERATOR_REF) -> Path:
+    """The operator's image from this tree."""
+    with base.locked(base.cache() / "images.lock"):
+        dependencies = site_packages(base.TREE / "requirements.lock")
+        return python_image(base.cache() / "img" / "operator.tar", ref, dependencies, base.TREE / "operator" / "cairn")

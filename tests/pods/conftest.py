@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The cluster with nodes that these tests share, up once per run."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import platform
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from cairn_devcluster.workbench import Namespace
+from devcluster import Cluster, MissingError, cache
+
+
+@contextlib.contextmanager
+def own_name(base: str) -> Iterator[str]:
+    """A cluster name that no other running test process uses: `tests`, else `tests-2` and so on."""
+    runs = cache() / "run"
+    runs.mkdir(parents=True, exist_ok=True)
+    for number in range(1, 10):
+        name = base if number == 1 else f"{base}-{number}"
+        with (runs / f".{name}.owner").open("w") as owner, contextlib.suppress(BlockingIOError):
+            fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield name
+            return
+    pytest.fail(f"all names {base} to {base}-9 are in use")
+
+
+@contextlib.contextmanager
+def fresh_cluster(base: str) -> Iterator[Cluster]:
+    if platform.system() != "Linux" or os.geteuid() != 0:
+        pytest.skip("needs root on Linux to run pods: run as root on Debian")
+    with own_name(base) as name:
+        cluster = Cluster(name)
+        cluster.wipe()
+        try:
+            try:
+                cluster.up()
+            except MissingError as missing:
+                pytest.skip(str(missing))
+            yield cluster
+        finally:
+            cluster.wipe()
+
+
+@pytest.fixture(scope="session")
+def devcluster() -> Iterator[Cluster]:
+    with fresh_cluster("tests") as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def second_devcluster() -> Iterator[Cluster]:
+    with fresh_cluster("tests-beside") as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def namespace(devcluster: Cluster) -> Iterator[Namespace]:
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    devcluster.kubectl("create", "namespace", name)
+    devcluster.kubectl("--namespace", name, "wait", "--for=create", "serviceaccount/default", "--timeout=30s")
+    yield Namespace(devcluster, name)
+    devcluster.kubectl("delete", "namespace", name, "--wait=false")

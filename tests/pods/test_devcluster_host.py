@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The dev cluster and the machine: further nodes, power loss, two side by side, and nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from cairn_devcluster.workbench import Namespace, Obj, claim, mounting, pod, until
+from devcluster import Cluster
+
+pytestmark = pytest.mark.pods
+
+_SYSCTLS = (
+    "vm/overcommit_memory",
+    "vm/panic_on_oom",
+    "kernel/panic",
+    "kernel/panic_on_oops",
+    "kernel/keys/root_maxkeys",
+    "net/ipv4/ip_forward",
+)
+_PLACES = ("/var/lib", "/var/log", "/etc", "/etc/cni", "/opt", "/usr/libexec", "/run")
+
+
+def lines(*command: str) -> set[str]:
+    return set(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines())
+
+
+def host_state(cluster: Cluster) -> dict[str, set[str]]:
+    """What a cluster may leave on the machine. Other clusters may run meanwhile, so only what can't be theirs."""
+    processes = set()
+    for stat in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (stat / "cmdline").read_bytes() + (stat / "environ").read_bytes()
+        except OSError:
+            continue
+        if str(cluster.directory).encode() + b"/" in words:
+            processes.add(stat.name)
+    mounts = {line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()}
+    cgroups = {str(p) for p in Path("/sys/fs/cgroup").glob("**/") if len(p.parts) <= 6}
+    places = {str(path) for p in _PLACES if Path(p).is_dir() for path in Path(p).iterdir()}
+    return {
+        "processes": processes,
+        "links": {p.name for p in Path("/sys/class/net").iterdir()},
+        "routes": lines("ip", "route", "show", "table", "all"),
+        "rules": lines("iptables-save") if Path("/usr/sbin/iptables-save").exists() else set(),
+        "mounts": mounts,
+        "cgroups": cgroups,
+        "places": places,
+        "loops": {line for line in lines("losetup", "--list", "--noheadings") if str(cluster.directory) in line},
+        "sysctls": {f"{name}={Path('/proc/sys', name).read_text().strip()}" for name in _SYSCTLS},
+    }
+
+
+def on(node: str) -> Obj:
+    return {"nodeSelector": {"kubernetes.io/hostname": node}}
+
+
+def test_pod_and_its_volume_move_to_a_second_node(namespace: Namespace, devcluster: Cluster) -> None:
+    namespace.apply(claim("travels", "320Mi"))
+    devcluster.addnode(2)
+    try:
+        namespace.run(pod("here", **mounting("travels"), **on("node1")))
+        namespace.exec("here", "bash", "-c", "echo luggage >/data/file")
+        namespace.kubectl("delete", "pod", "here")
+        namespace.run(pod("there", **mounting("travels"), **on("node2")))
+        assert namespace.exec("there", "cat", "/data/file") == "luggage\n"
+        namespace.kubectl("delete", "pod", "there")
+    finally:
+        devcluster.downnode(2)
+        devcluster.kubectl("delete", "node", "node2")
+
+
+def test_power_loss_keeps_objects_and_volumes(namespace: Namespace, devcluster: Cluster) -> None:
+    namespace.apply(claim("kept", "320Mi"))
+    namespace.run(pod("survivor", **mounting("kept")))
+    namespace.exec("survivor", "bash", "-c", "echo still here >/data/file; sync /data/file")
+    devcluster.down()
+    devcluster.up()
+    answer = until("the pod again", lambda: namespace.exec("survivor", "cat", "/data/file"))
+    assert answer == "still here\n"
+
+
+def test_component_is_started_again_after_a_kill(devcluster: Cluster) -> None:
+    before = devcluster.component_pid("kube-apiserver")
+    devcluster.signal("kube-apiserver")
+    until("the API server again", lambda: devcluster.kubectl("get", "--raw", "/readyz", check=False) == "ok")
+    assert devcluster.component_pid("kube-apiserver") != before
+
+
+def test_second_cluster_runs_beside_and_leaves_nothing(namespace: Namespace, second_devcluster: Cluster) -> None:
+    """Up, down, and up again after an unclean end, each time compared with the machine before."""
+    second = second_devcluster
+    second.down()
+    before = host_state(second)
+    second.up()
+    assert host_state(second) != before
+    assert second.slot != namespace.cluster.slot
+    beside = Namespace(second, "default")
+    beside.apply(claim("disk", "320Mi"))
+    beside.run(pod("same-name", **mounting("disk")))
+    namespace.run(pod("same-name"))
+    assert beside.get("pod", "same-name")["metadata"]["uid"] != namespace.get("pod", "same-name")["metadata"]["uid"]
+
+    second.down()
+    assert host_state(second) == before
+
+
+def test_up_clears_what_an_unclean_end_left(second_devcluster: Cluster) -> None:
+    second = second_devcluster
+    second.down()
+    before = host_state(second)
+    second.up()
+    # The nodes' processes go, the rest stays: files, bridge, cgroups.
+    pid = int((second.directory / "node1" / "init.pid").read_text().split()[0])
+    os.kill(pid, 9)
+    until("the end of the node", lambda: not second.running())
+    second.up()
+    assert second.kubectl("get", "--raw", "/readyz") == "ok"
+    second.down()
+    assert host_state(second) == before

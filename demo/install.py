@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Brings Cairn and the first order's objects up on the demo's cluster, and waits until all of it says Ready."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+
+from demo.faults import NAMESPACE
+from demo.steps import DemoError, awaited, step
+from demo.target import TREE, Obj, Target
+
+EXAMPLE = TREE / "examples" / "first-order"
+SYSTEM = "cairn-system"
+REPOSITORY = "cairn.local/cairn"
+
+
+def tree_tag() -> str:
+    """A tag that changes with the code, so that a second `make demo` rolls out what changed and nothing else."""
+    digest = hashlib.sha256((TREE / "requirements.lock").read_bytes())
+    for path in sorted((TREE / "operator").rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            digest.update(str(path.relative_to(TREE)).encode() + b"\0" + path.read_bytes())
+    return f"demo-{digest.hexdigest()[:12]}"
+
+
+def install(target: Target) -> None:
+    """Everything up to Ready. Each step may be repeated on a demo that stands already."""
+    tag = tree_tag()
+    with step("cluster"):
+        target.up()
+    with step("operator image from this tree"):
+        target.load(f"{REPOSITORY}:{tag}")
+    with step("Secrets of the bus"):
+        _bus_secrets(target)
+    with step("helm install charts/cairn"):
+        _chart(target, tag)
+    with step("examples/first-order"):
+        target.kubectl("apply", "-k", str(EXAMPLE))
+        awaited("the objects of the example", lambda: _unready(target), seconds=300)
+
+
+def _bus_secrets(target: Target) -> None:
+    target.kubectl(
+        "apply", "-f", "-", stdin=f'{{"apiVersion":"v1","kind":"Namespace","metadata":{{"name":"{SYSTEM}"}}}}'
+    )
+    if target.get("secret", "-n", SYSTEM, "cairn-bus-account"):
+        return  # new keys would lock out the workers that have the old ones
+    target.kubectl("apply", "-n", SYSTEM, "-f", "-", stdin=cairn("bus", "init", "--namespace", SYSTEM))
+
+
+def cairn(*args: str) -> str:
+    """What Cairn's command line of this tree prints."""
+    environment = os.environ | {"PYTHONPATH": str(TREE / "operator")}
+    command = [sys.executable, "-m", "cairn", *args]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment, timeout=60)
+    if done.returncode:
+        raise DemoError(f"cairn {' '.join(args)}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def _chart(target: Target, tag: str) -> None:
+    values = {
+        "image.repository": REPOSITORY,
+        "image.tag": tag,
+        "images.postgresql": target.postgresql_image,
+        "nats.enabled": "true",
+        "nats.image": target.nats_image,
+        "gateway.replicas": "1",
+        "gateway.service.type": target.gateway_service,
+    }
+    pairs = [f"--set-string={key}={value}" for key, value in values.items() if value not in {"true", "1"}]
+    pairs += [f"--set={key}={value}" for key, value in values.items() if value in {"true", "1"}]
+    target.helm("upgrade", "--install", "cairn", str(TREE / "charts" / "cairn"), "--namespace", SYSTEM, *pairs)
+    for what in ("statefulset/cairn-nats", "deployment/cairn-operator", "deployment/cairn-gateway"):
+        awaited(what, lambda what=what: _not_rolled_out(target, what), seconds=300)  # type: ignore[misc]  # mypy can't infer a default's type
+
+
+def _not_rolled_out(target: Target, what: str) -> str:
+    found = target.get("-n", SYSTEM, what)
+    if found is None:
+        return "not there"
+    status, wanted = found.get("status", {}), found["spec"].get("replicas", 1)
+    current = status.get("observedGeneration", 0) >= found["metadata"]["generation"]
+    ready = min(status.get("readyReplicas", 0), status.get("updatedReplicas", 0)) if current else 0
+    if ready >= wanted and status.get("replicas", 0) == wanted:
+        return ""
+    return f"{ready} of {wanted} ready{_pod_trouble(target, what)}"
+
+
+def _pod_trouble(target: Target, what: str) -> str:
+    """Why containers of the workload wait, in the kubelet's words."""
+    component = what.rpartition("-")[2]
+    pods = (target.get("pod", "-n", SYSTEM, "-l", f"app.kubernetes.io/component={component}") or {}).get("items", [])
+    waiting = [
+        state["reason"]
+        for pod in pods
+        for one in pod["status"].get("containerStatuses", [])
+        if (state := one["state"].get("waiting")) and state.get("reason") != "ContainerCreating"
+    ]
+    return f" ({', '.join(sorted(set(waiting)))})" if waiting else ""
+
+
+def _unready(target: Target) -> str:
+    """What is not Ready yet, each with its condition's reason and message."""
+    found: list[Obj] = []
+    for where in (("serviceplans,sellers",), ("sellerrdses,pushsubscriptions", "-n", NAMESPACE)):
+        found += (target.get(*where) or {}).get("items", [])
+    kinds = {one["kind"] for one in found}
+    if lacking := {"ServicePlan", "Seller", "SellerRDS", "PushSubscription"} - kinds:
+        return f"no {', '.join(sorted(lacking))}"
+    return "; ".join(text for one in found if (text := _reason(one)))
+
+
+def _reason(one: Obj) -> str:
+    name = f"{one['kind']}/{one['metadata']['name']}"
+    status = one.get("status", {})
+    ready = next((c for c in status.get("conditions", []) if c["type"] == "Ready"), None)
+    if ready is None or status.get("observedGeneration") != one["metadata"]["generation"]:
+        return f"{name} (not seen yet)"
+    return "" if ready["status"] == "True" else f"{name} ({ready['reason']}: {ready.get('message', '')})"

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`make demo`: a cluster, Cairn on it, real orders pushed into a seller's database while things die, and the proof."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from demo.faults import DATABASE_POD, NAMESPACE, Faults
+from demo.install import SYSTEM, install
+from demo.orders import Stream
+from demo.steps import DemoError, say, step
+from demo.target import TREE, MissingError, StepError, Target, chosen
+
+BUILD = TREE / "build" / "demo"
+FIRST_MINUTE = 1_767_225_600 // 60  # 2026-01-01: minutes since then tell the runs apart
+SHORTEST_SECONDS = 45.0
+"""A small run is slowed down to this, or nothing would flow while things die."""
+SETTLED_SECONDS = 60.0
+"""The database may stand still for this long, with records missing, before the demo calls them lost."""
+
+
+def send(target: Target, faults: Faults, orders: int, run: int) -> Path:
+    """Send everything through the gateway, with faults meanwhile. Returns the sender's log."""
+    log, key = BUILD / f"accepted-{run}.jsonl", BUILD / "hmac.key"
+    BUILD.mkdir(parents=True, exist_ok=True)
+    key.touch(mode=0o600)
+    key.write_text(target.secret(SYSTEM, "cairn-gateway")["hmac.key"])
+    rate = len(Stream(orders, run)) / SHORTEST_SECONDS if orders < 50_000 else 0.0
+    with target.gateway() as url:
+        command = [
+            sys.executable, "-m", "demo.sender", "--url", url, "--key-file", str(key), "--log", str(log),
+            "--orders", str(orders), "--run", str(run), "--rate", str(rate),
+        ]  # fmt: skip
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=TREE) as process:
+            assert process.stdout is not None
+            _follow(process.stdout, faults)
+    if process.returncode:
+        raise DemoError(f"the sender gave up, see above; its log is {log}")
+    faults.finish()
+    return log
+
+
+def _follow(lines: Iterable[str], faults: Faults) -> None:
+    shown = 0.0
+    for line in lines:
+        counts = json.loads(line)
+        share = (counts["accepted"] + counts["rejected"]) / counts["total"]
+        faults.at(share)
+        if share >= 1 or time.monotonic() - shown > 5:
+            shown = time.monotonic()
+            pace = f"{counts['per_s']:,} a second, {counts['retries']} retries"
+            say(f"  {share:4.0%} accepted: {counts['accepted']:,}, {pace}")
+
+
+def psql(target: Target) -> list[str]:
+    """psql in the database's pod, as the seller's own software would read: with the reader's login."""
+    login = target.secret(NAMESPACE, "shop-db-reader")
+    inside = [
+        "env",
+        f"PGPASSWORD={login['password']}",
+        "psql",
+        "-h",
+        "127.0.0.1",
+        "-U",
+        login["username"],
+        login["database"],
+    ]
+    return [*target.command("exec", "-n", NAMESPACE, DATABASE_POD, "-c", "postgresql", "--"), *inside]
+
+
+def settle(target: Target, log: Path, run: int, kills: int) -> int:
+    """Compare log and database until every record is accounted for, or nothing has moved for a minute."""
+    report = BUILD / "report.json"
+    command = [
+        sys.executable, "-m", "demo.verify", "--log", str(log), "--psql", shlex.join(psql(target)),
+        "--run", str(run), "--kills", str(kills), "--report", str(report),
+    ]  # fmt: skip
+    since, before = time.monotonic(), ""
+    while True:
+        done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=TREE)
+        if done.returncode and not done.stdout:
+            raise DemoError(f"the oracle could not read the database: {done.stderr.strip()}")
+        if done.stdout != before:
+            since, before = time.monotonic(), done.stdout
+        if not done.returncode or time.monotonic() - since > SETTLED_SECONDS:
+            print(done.stdout)
+            return done.returncode
+        numbers = json.loads(report.read_text())
+        say(f"  on the way: {numbers['lost'] + numbers['stale']:,} of {numbers['accepted']:,} records")
+        time.sleep(1)
+
+
+def look_around(target: Target) -> None:
+    kubectl = shlex.join(target.command())
+    print(f"""
+Report: {BUILD / "report.json"}
+Look around:
+  alias k={shlex.quote(kubectl)}
+  k get cairn -A
+  k describe pushsubscription -n {NAMESPACE} orders
+  k get all,pvc,networkpolicies -n {NAMESPACE}
+  k logs -n {SYSTEM} deployment/cairn-operator
+  k exec -it -n {NAMESPACE} {DATABASE_POD} -c postgresql -- bash -c 'psql -h 127.0.0.1 -U cairn_admin shop'
+    select status, count(*), sum(payment) from platform.trades group by 1;
+Again, with new orders:  make demo
+Take all of it down:     make demo-down""")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
+    parser.add_argument("--orders", type=int, default=160_000, help="generated orders beside the real ones")
+    parser.add_argument("--down", action="store_true", help="take the demo down")
+    args = parser.parse_args()
+    try:
+        target = chosen()
+        if args.down:
+            with step("taking the demo down"):
+                target.down()
+            return 0
+        install(target)
+        faults, run = Faults(target), int(time.time()) // 60 - FIRST_MINUTE
+        with step(f"sending real orders and {args.orders:,} generated ones"):
+            log = send(target, faults, args.orders, run)
+        with step("comparing the sender's log with the database, row by row"):
+            code = settle(target, log, run, faults.kills)
+        look_around(target)
+    except MissingError as missing:
+        say(str(missing))
+        return 3
+    except (DemoError, StepError) as failed:
+        say(f"the demo can't go on: {failed}")
+        return 1
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

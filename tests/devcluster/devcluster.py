@@ -14,9 +14,10 @@ from cairn_devcluster.build import binary
 from cairn_devcluster.cli import main
 from cairn_devcluster.cluster import Cluster
 from cairn_devcluster.controlplane import ControlPlane
-from cairn_devcluster.images import OPERATOR_REF, POSTGRES_REF, operator_image
+from cairn_devcluster.images import NATS_REF, OPERATOR_REF, POSTGRES_REF, operator_image
 
 __all__ = [
+    "NATS_REF",
     "OPERATOR_REF",
     "POSTGRES_REF",
     "Cluster",

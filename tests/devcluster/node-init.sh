@@ -56,6 +56,8 @@ done
 sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.forwarding=1 net.bridge.bridge-nf-call-iptables=1 \
     net.ipv4.conf.all.route_localnet=1
 iptables -t nat -A POSTROUTING -s 10.244.0.0/16 ! -d 10.244.0.0/16 -j MASQUERADE
+# Until kube-proxy knows a Service, refuse at once: a first packet let through would be repeated into the void.
+iptables -A FORWARD -d 10.96.0.0/16 -j REJECT
 
 # --- processes: run NAME COMMAND... starts it again 0.5 s after it ends; its pid is in log/NAME.pid
 run() {

@@ -37,7 +37,9 @@ def test_service_is_reached_by_name_and_by_node_port(namespace: Namespace, devcl
     namespace.apply(service)
     namespace.run(pod("web", "perl", "-e", _ANSWER, container=_PORT_READY), pod("client"))
     ask = "exec 3<>/dev/tcp/web/80; echo GET / >&3; cat <&3"
-    until("the service by name", lambda: "hello from web" in namespace.exec("client", "bash", "-c", ask))
+    until(
+        "the service by name", lambda: "hello from web" in namespace.exec("client", "timeout", "3", "bash", "-c", ask)
+    )
 
     node_port = namespace.get("service", "web")["spec"]["ports"][0]["nodePort"]
     connection = http.client.HTTPConnection(devcluster.address, node_port, timeout=5)

@@ -7,16 +7,26 @@ operator survives a newer field; `cairn check` and the API server refuse them.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import re
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 from cairn.api.quantity import PATTERN as QUANTITY_PATTERN
+from cairn.api.rules import Rule, select
+
+
+def _with_rules(schema: dict[str, Any], model: type[Model]) -> None:
+    if model.rules:
+        schema["x-rules"] = list(model.rules)
 
 
 class Model(BaseModel):
     """A part of what users write: frozen, camelCase outside, its attribute docstrings are its descriptions."""
+
+    rules: ClassVar[tuple[Rule, ...]] = ()
+    """What must hold for such an object beyond types and patterns."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -25,6 +35,7 @@ class Model(BaseModel):
         validate_by_name=True,
         validate_by_alias=True,
         use_attribute_docstrings=True,
+        json_schema_extra=_with_rules,
     )
 
 
@@ -116,8 +127,43 @@ class Cost(Model):
     """Cost of one month, a decimal number."""
 
 
+NAME_LENGTH = Rule(
+    name="name-length",
+    field="metadata.name",
+    cel="self.metadata.name.size() <= 40",
+    twin=lambda new, _: len(new["metadata"]["name"]) <= 40,
+    message="metadata.name {value} has more than 40 characters: choose a shorter one, names of what is made from it"
+    " are longer",
+)
+_DNS_LABEL = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?\Z")
+NAME_IS_LABEL = Rule(
+    name="name-is-label",
+    field="metadata.name",
+    cel="self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
+    twin=lambda new, _: bool(_DNS_LABEL.match(new["metadata"]["name"])),
+    message="metadata.name {value} must start with a letter and hold only lower case letters, digits and dashes:"
+    " objects in the namespace are named after it",
+)
+
+
+def database_name_free(field: str, full: str) -> Rule:
+    """PostgreSQL's own databases, and names that Cairn's roles need."""
+    value = select("self", field)
+    taken = ("cairn", "postgres", "template0", "template1")
+    return Rule(
+        name=f"{full.replace('.', '-').lower()}-reserved",
+        field=field,
+        cel=f"!({value} in {list(taken)}) && !{value}.startsWith('pg_') && !{value}.startsWith('cairn_')",
+        twin=lambda new, _: new[field] not in taken and not new[field].startswith(("pg_", "cairn_")),
+        message=f"spec.{full} {{value}} belongs to the server or to Cairn: choose another name, not {', '.join(taken)}"
+        " and not starting with pg_ or cairn_",
+    )
+
+
 class CustomObject(Model):
     """The object around spec and status."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (NAME_LENGTH,)
 
     api_version: str = "cairn.dev/v1alpha1"
     kind: str

@@ -3,17 +3,36 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from cairn.api.base import Count, CustomObject, DatabaseName, Model, NameRef, ShopId, Status, listed
+from cairn.api.base import (
+    NAME_IS_LABEL,
+    NAME_LENGTH,
+    Count,
+    CustomObject,
+    DatabaseName,
+    Model,
+    NameRef,
+    ShopId,
+    Status,
+    database_name_free,
+    listed,
+)
+from cairn.api.rules import Rule, immutable
 
 DatasetName = Annotated[str, Field(max_length=40, pattern=r"^[a-z][a-z0-9_]*$")]
 
 
 class PushSubscriptionSpec(Model):
     """Which records go where."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        immutable("databaseRef.name", "make another PushSubscription", name="databaseref-immutable"),
+        immutable("databaseName", "make another PushSubscription"),
+        database_name_free("databaseName", "databaseName"),
+    )
 
     database_ref: NameRef
     """SellerRDS in the same namespace that the records are written to. Immutable."""
@@ -32,6 +51,16 @@ class PushSubscriptionSpec(Model):
     """ServicePlan for a PushSubscription: size and price of the worker. By default a small one."""
     suspend: bool = False
     """Cairn changes nothing while this is true, and says so in the condition Suspended. The worker goes on."""
+
+
+NAME_WITHOUT_DOUBLE_DASH = Rule(
+    name="name-without-double-dash",
+    field="metadata.name",
+    cel="!self.metadata.name.contains('--')",
+    twin=lambda new, _: "--" not in new["metadata"]["name"],
+    message="metadata.name {value} must not contain two dashes in a row, which separate it from the namespace on the"
+    " bus: use one",
+)
 
 
 class Worker(Model):
@@ -72,6 +101,8 @@ class PushSubscriptionStatus(Status):
 
 class PushSubscription(CustomObject):
     """Orders, refunds and other records of a seller's shops, written to the seller's database as they happen."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (NAME_LENGTH, NAME_IS_LABEL, NAME_WITHOUT_DOUBLE_DASH)
 
     kind: Literal["PushSubscription"] = "PushSubscription"
     spec: PushSubscriptionSpec

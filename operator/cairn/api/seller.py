@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -19,6 +19,8 @@ from cairn.api.base import (
     Status,
     listed,
 )
+from cairn.api.resources import Obj
+from cairn.api.rules import Rule, Value, immutable
 
 
 class Shop(Model):
@@ -34,8 +36,48 @@ class Shop(Model):
     """The selling platform."""
 
 
+def _namespace_free(new: Obj, _: Obj) -> bool:
+    return new["namespace"] != "default" and not new["namespace"].startswith(("kube-", "cairn-"))
+
+
+def _shop_ids_unique(new: Obj, _: Obj) -> bool:
+    ids = [shop["id"] for shop in new["shops"]]
+    return len(ids) == len(set(ids))
+
+
+def _ids_given_twice(new: Obj, _: Obj) -> list[str]:
+    ids = [shop["id"] for shop in new["shops"]]
+    return [id_ for id_ in ids if ids.count(id_) > 1]
+
+
+SPEC_RULES = (
+    immutable("id", "another seller is another Seller"),
+    immutable("namespace", "make another Seller, then move the data"),
+    Rule(
+        name="namespace-reserved",
+        field="namespace",
+        cel="self.__namespace__ != 'default' && !self.__namespace__.startsWith('kube-')"
+        " && !self.__namespace__.startsWith('cairn-')",
+        twin=_namespace_free,
+        message="spec.namespace {value} is not for sellers: choose a name other than default that does not start with"
+        " kube- or cairn-, such as seller-2088",
+    ),
+    Rule(
+        name="shops-unique-ids",
+        field="shops",
+        cel="self.shops.all(s, self.shops.exists_one(t, t.id == s.id))",
+        twin=_shop_ids_unique,
+        message="spec.shops lists the same id twice {value}: give each shop one entry",
+        reason="FieldValueDuplicate",
+        value=Value("self.shops.filter(s, !self.shops.exists_one(t, t.id == s.id)).map(s, s.id)", _ids_given_twice),
+    ),
+)
+
+
 class SellerSpec(Model):
     """What the platform's admin decides about a seller."""
+
+    rules: ClassVar[tuple[Rule, ...]] = SPEC_RULES
 
     id: Annotated[str, Field(max_length=20, pattern=r"^[0-9]{1,20}$")]
     """The seller's number on the platform. Immutable: identity lives here and nowhere else."""

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from cairn.api.base import (
+    NAME_IS_LABEL,
+    NAME_LENGTH,
     Cost,
     Count,
     CustomObject,
@@ -18,8 +20,11 @@ from cairn.api.base import (
     ObjectName,
     Quantity,
     Status,
+    database_name_free,
     listed,
 )
+from cairn.api.rds_rules import EXTERNAL_RULES, SPEC_RULES
+from cairn.api.rules import Rule, between
 from cairn.api.serviceplan import Connections
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -28,6 +33,11 @@ Host = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9]
 
 class Resources(Model):
     """A size of one's own, instead of a plan."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        between("resources.cpu", "10m", "4096"),
+        between("resources.memory", "128Mi", "64Ti"),
+    )
 
     cpu: Quantity
     """Cores, such as 500m or 4."""
@@ -39,6 +49,8 @@ class Resources(Model):
 
 class External(Model):
     """A server that Cairn doesn't run and only connects to."""
+
+    rules: ClassVar[tuple[Rule, ...]] = EXTERNAL_RULES
 
     host: Host
     """Host name or IP address."""
@@ -55,6 +67,8 @@ class External(Model):
 class Storage(Model):
     """The data volume."""
 
+    rules: ClassVar[tuple[Rule, ...]] = (between("storage.size", "64Mi", "1Pi"),)
+
     size: Quantity | None = None
     """Size of the data volume; by default what the plan includes. It can grow and never shrinks."""
     class_: Annotated[str | None, Field(alias="class", min_length=1, max_length=253)] = None
@@ -63,6 +77,8 @@ class Storage(Model):
 
 class Database(Model):
     """A database on the server."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (database_name_free("name", "databases.name"),)
 
     name: DatabaseName
     """Name of the database: lower case letters, digits and underscores."""
@@ -77,6 +93,8 @@ class Access(Model):
 
 class SellerRDSSpec(Model):
     """The server that the seller wants. Exactly one of planRef, resources and external says how big or where."""
+
+    rules: ClassVar[tuple[Rule, ...]] = SPEC_RULES
 
     engine: Literal["postgresql"] = "postgresql"
     """Database engine. Immutable."""
@@ -180,6 +198,8 @@ class SellerRDSStatus(Status):
 
 class SellerRDS(CustomObject):
     """A database server for one seller: run by Cairn with its volume, credentials and TLS, or an external one."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (NAME_LENGTH, NAME_IS_LABEL)
 
     kind: Literal["SellerRDS"] = "SellerRDS"
     spec: SellerRDSSpec

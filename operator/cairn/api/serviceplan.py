@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from cairn.api.base import Count, CustomObject, Model, Money, Quantity, Status, listed
+from cairn.api.resources import Obj
+from cairn.api.rules import Rule, Value, between, immutable, same_quantity
 
 PlanFor = Literal["PushSubscription", "Seller", "SellerRDS"]
 Connections = Annotated[int, Field(ge=5, le=10000)]
@@ -15,6 +17,12 @@ Connections = Annotated[int, Field(ge=5, le=10000)]
 
 class Size(Model):
     """How big. Which of these a plan needs depends on what it is for."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        between("size.cpu", "10m", "4096"),
+        between("size.memory", "32Mi", "64Ti"),
+        between("size.storage", "64Mi", "1Pi"),
+    )
 
     cpu: Quantity | None = None
     """Cores, such as 500m or 4."""
@@ -37,8 +45,99 @@ class Price(Model):
     """Price of one month in the platform's currency, a decimal number as a string."""
 
 
+SIZE_KEYS = ("cpu", "memory", "storage", "connections")
+
+
+def _needs(kind: str, *keys: str) -> Rule:
+    """A plan for this kind has exactly these keys of `size`: another one would do nothing."""
+    wanted = [f"has(self.size.{key})" if key in keys else f"!has(self.size.{key})" for key in SIZE_KEYS]
+    return Rule(
+        name=f"size-of-{kind.lower()}",
+        field="size",
+        cel=f"self.__for__ != '{kind}' || ({' && '.join(wanted)})",
+        twin=lambda new, _: new["for"] != kind or {key for key in SIZE_KEYS if key in new["size"]} == set(keys),
+        message=f"spec.size of a plan for {kind} needs {', '.join(keys)} and nothing else: complete it, drop the rest",
+    )
+
+
+_CPU, _MEMORY, _STORAGE = (same_quantity(f"size.{key}") for key in ("cpu", "memory", "storage"))
+
+
+def _same_size(new: Obj, old: Obj) -> bool:
+    same = all(holds(new, old) for _, holds in (_CPU, _MEMORY, _STORAGE))
+    return same and new["size"].get("connections") == old["size"].get("connections")
+
+
+def _none_edited(new: Obj, old: Obj) -> bool:
+    return all(price in new["prices"] for price in old["prices"])
+
+
+def _edited(new: Obj, old: Obj) -> list[str]:
+    return [price["name"] for price in old["prices"] if price not in new["prices"]]
+
+
+def _appended(new: Obj, old: Obj) -> bool:
+    known = {price["name"] for price in old["prices"]}
+    last = max((price["from"] for price in old["prices"]), default="")
+    return all(price["name"] in known or price["from"] > last for price in new["prices"])
+
+
+def _ascending(new: Obj, _: Obj) -> bool:
+    days = [price["from"] for price in new["prices"]]
+    return days == sorted(set(days))
+
+
+SPEC_RULES = (
+    immutable("for", "make a plan of another name"),
+    _needs("Seller", "cpu", "memory", "storage"),
+    _needs("SellerRDS", "cpu", "memory", "storage", "connections"),
+    _needs("PushSubscription", "cpu", "memory"),
+    Rule(
+        name="size-immutable",
+        field="size",
+        cel=f"{_CPU[0]} && {_MEMORY[0]} && {_STORAGE[0]}"
+        " && self.size.?connections.orValue(0) == oldSelf.size.?connections.orValue(0)",
+        twin=_same_size,
+        message="spec.size of a plan can't be changed, since that would resize all who use it: make a new plan and"
+        " point planRef at it",
+        reason="FieldValueForbidden",
+    ),
+    Rule(
+        name="prices-never-edited",
+        field="prices",
+        cel="oldSelf.prices.all(o, self.prices.exists(n, n.name == o.name && n.from == o.from"
+        " && n.monthly == o.monthly))",
+        twin=_none_edited,
+        message="spec.prices {value}: a price can't be changed or removed once it stands; append a new one with a later"
+        " first day",
+        reason="FieldValueForbidden",
+        value=Value(
+            "oldSelf.prices.filter(o, !self.prices.exists(n, n.name == o.name && n.from == o.from"
+            " && n.monthly == o.monthly)).map(o, o.name)",
+            _edited,
+        ),
+    ),
+    Rule(
+        name="prices-appended",
+        field="prices",
+        cel="self.prices.all(n, oldSelf.prices.exists(o, o.name == n.name) || oldSelf.prices.all(o, o.from < n.from))",
+        twin=_appended,
+        message="spec.prices: a new price must begin after all that stand already; give it a later `from`",
+    ),
+    Rule(
+        name="prices-ascending",
+        field="prices",
+        cel="self.prices.all(i, p, i == 0 || self.prices[i - 1].from < p.from)",
+        twin=_ascending,
+        message="spec.prices must be ordered by `from`, one price for each day: sort them, oldest first",
+    ),
+)
+
+
 class ServicePlanSpec(Model):
     """A size and its prices."""
+
+    rules: ClassVar[tuple[Rule, ...]] = SPEC_RULES
 
     for_: Annotated[PlanFor, Field(alias="for")]
     """The kind that may use it. Immutable."""

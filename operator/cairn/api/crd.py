@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The CustomResourceDefinitions: crds/*.yaml are what this prints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+
+from cairn.api.base import CustomObject
+from cairn.api.pushsubscription import PushSubscription
+from cairn.api.resources import PUSHSUBSCRIPTION, SELLER, SELLERRDS, SERVICEPLAN, Obj, Resource
+from cairn.api.seller import Seller
+from cairn.api.sellerrds import SellerRDS
+from cairn.api.serviceplan import ServicePlan
+from cairn.api.structural import Schema, structural
+from cairn.api.text import to_yaml
+
+_HEADER = (
+    "# SPDX-License-Identifier: Apache-2.0\n# Generated from operator/cairn/api by `cairn crds`: change the models.\n"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of `kubectl get`. Wide ones are shown with -o wide only."""
+
+    name: str
+    path: str
+    type: str = "string"
+    description: str = ""
+    wide: bool = False
+
+    def manifest(self) -> Obj:
+        shown: Obj = {"name": self.name, "type": self.type, "jsonPath": self.path, "description": self.description}
+        return shown | ({"priority": 1} if self.wide else {})
+
+
+def _condition(name: str, field: str) -> str:
+    return f'.status.conditions[?(@.type=="{name}")].{field}'
+
+
+_READY = (
+    Column("Ready", _condition("Ready", "status"), description="Whether it stands as asked."),
+    Column("Reason", _condition("Ready", "reason"), description="Why it is ready or not."),
+)
+_END = (
+    Column("Message", _condition("Ready", "message"), description="The same for people.", wide=True),
+    Column("Age", ".metadata.creationTimestamp", "date", "Since when it exists."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Crd:
+    """One kind: where it is served, what it is called, what it looks like."""
+
+    resource: Resource
+    model: type[CustomObject]
+    short_name: str
+    columns: tuple[Column, ...]
+
+    @property
+    def name(self) -> str:
+        return f"{self.resource.plural}.{self.resource.group}"
+
+    def schema(self) -> Schema:
+        """The structural schema of the whole object, with the rules as objects under `x-rules`."""
+        return {
+            "type": "object",
+            "description": self.model.__doc__,
+            "required": ["spec"],
+            "properties": {
+                "apiVersion": {"type": "string", "description": "Version of this schema."},
+                "kind": {"type": "string", "description": "Kind of this object."},
+                "metadata": {"type": "object", "properties": {"name": {"type": "string"}}},
+                "spec": _part(self.model, "spec"),
+                "status": _undefaulted(_part(self.model, "status")),
+            },
+            "x-rules": list(self.model.rules),
+        }
+
+    def manifest(self) -> Obj:
+        """The CustomResourceDefinition."""
+        resource = self.resource
+        return {
+            "apiVersion": "apiextensions.k8s.io/v1",
+            "kind": "CustomResourceDefinition",
+            "metadata": {"name": self.name},
+            "spec": {
+                "group": resource.group,
+                "scope": "Namespaced" if resource.namespaced else "Cluster",
+                "names": {
+                    "kind": resource.kind,
+                    "listKind": f"{resource.kind}List",
+                    "plural": resource.plural,
+                    "singular": resource.kind.lower(),
+                    "shortNames": [self.short_name],
+                    "categories": ["cairn"],
+                },
+                "versions": [
+                    {
+                        "name": resource.version,
+                        "served": True,
+                        "storage": True,
+                        "additionalPrinterColumns": [c.manifest() for c in (*_READY, *self.columns, *_END)],
+                        "subresources": {"status": {}},
+                        "schema": {"openAPIV3Schema": written(self.schema())},
+                    }
+                ],
+            },
+        }
+
+
+def _part(model: type[CustomObject], name: str) -> Schema:
+    field = model.model_fields[name]
+    part: type[BaseModel] = field.annotation  # type: ignore[assignment]  # spec and status are models
+    return structural(part) | {"description": field.description}
+
+
+def _undefaulted(schema: Schema) -> Schema:
+    """Without defaults: what the operator writes into a status is what stands there."""
+    out = {key: value for key, value in schema.items() if key != "default"}
+    if "properties" in out:
+        out["properties"] = {name: _undefaulted(node) for name, node in out["properties"].items()}
+    if "items" in out:
+        out["items"] = _undefaulted(out["items"])
+    return out
+
+
+def written(schema: Schema) -> Schema:
+    """A schema as the API server reads it: rules as x-kubernetes-validations."""
+    out = {key: value for key, value in schema.items() if key != "x-rules"}
+    if "properties" in out:
+        out["properties"] = {name: written(node) for name, node in out["properties"].items()}
+    if "items" in out:
+        out["items"] = written(out["items"])
+    if rules := schema.get("x-rules"):
+        out["x-kubernetes-validations"] = [rule.validation() for rule in rules]
+    return out
+
+
+CRDS = (
+    Crd(
+        SELLER,
+        Seller,
+        "seller",
+        (
+            Column("ID", ".spec.id", description="The seller's number on the platform."),
+            Column("Namespace", ".status.namespace", description="The seller's namespace."),
+            Column("Plan", ".spec.planRef.name", description="The quota's plan."),
+            Column("Month", ".status.cost.month", description="What the plan costs a month.", wide=True),
+        ),
+    ),
+    Crd(
+        SERVICEPLAN,
+        ServicePlan,
+        "splan",
+        (
+            Column("For", ".spec.for", description="The kind that may use it."),
+            Column("CPU", ".spec.size.cpu", description="Cores."),
+            Column("Memory", ".spec.size.memory", description="Memory."),
+            Column("Storage", ".spec.size.storage", description="Storage."),
+            Column("Price", ".status.price.monthly", description="Price of a month now."),
+            Column("Used", ".status.usedBy", "integer", "How many objects use it."),
+            Column("Deprecated", ".spec.deprecated", "boolean", "Whether new users are refused.", wide=True),
+        ),
+    ),
+    Crd(
+        SELLERRDS,
+        SellerRDS,
+        "srds",
+        (
+            Column("Plan", ".status.plan.current", description="The plan in force."),
+            Column("CPU", ".status.size.cpu", description="Cores of the running pod."),
+            Column("Memory", ".status.size.memory", description="Memory of the running pod."),
+            Column("Storage", ".status.size.storage", description="Capacity of the data volume."),
+            Column("Endpoint", ".status.endpoint.host", description="Where to connect."),
+            Column("Version", ".status.version", description="Version that the server reports.", wide=True),
+            Column("Restarts", ".status.pod.restarts", "integer", "Restarts of the container.", wide=True),
+        ),
+    ),
+    Crd(
+        PUSHSUBSCRIPTION,
+        PushSubscription,
+        "push",
+        (
+            Column("Database", ".spec.databaseRef.name", description="The SellerRDS that is written to."),
+            Column("Lag", ".status.lag.pending", "integer", "Messages that wait on the bus."),
+            Column("Quarantined", ".status.quarantined", "integer", "Records that could not be written."),
+            Column("Datasets", ".spec.datasets", description="Kinds of records.", wide=True),
+            Column("Restarts", ".status.worker.restarts", "integer", "Restarts of the worker.", wide=True),
+        ),
+    ),
+)
+
+BY_KIND = {crd.resource.kind: crd for crd in CRDS}
+
+
+def files() -> dict[str, str]:
+    """Content of crds/ by file name."""
+    return {f"{crd.resource.plural}.yaml": _HEADER + to_yaml(crd.manifest()) for crd in CRDS}

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line `cairn`: one table of subcommands, each a module of its own that is imported when it is called."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Protocol, cast
+
+COMMANDS = {
+    "crds": ("cairn.cli.crds", "write the CustomResourceDefinitions"),
+}
+"""Name: (module, help). A module has `add(parser)`, which declares its arguments, and `run(args) -> exit code`."""
+
+
+class Command(Protocol):
+    """What a subcommand's module offers."""
+
+    def add(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the arguments."""
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Do it, and return the exit code: 0 fine, 1 a finding or failure, 2 wrong usage."""
+
+
+def parser(name: str | None) -> argparse.ArgumentParser:
+    """The parser. Only the subcommand called `name` has its arguments: the others' modules aren't imported for it."""
+    top = argparse.ArgumentParser(prog="cairn", description="A data cloud of its own for every seller, on Kubernetes.")
+    subparsers = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for command, (module, help_) in COMMANDS.items():
+        sub = subparsers.add_parser(command, help=help_, description=help_[0].upper() + help_[1:] + ".")
+        if command == name:
+            cast("Command", import_module(module)).add(sub)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `cairn ARGV…` and return the exit code."""
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    name = next((argument for argument in arguments if argument in COMMANDS), None)
+    args = parser(name).parse_args(arguments)
+    try:
+        return cast("Command", import_module(COMMANDS[args.command][0])).run(args)
+    except BrokenPipeError:  # `cairn render … | head`
+        sys.stderr.close()
+        return 1

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Collects what a kind wants to see, from the store where it is watched and live where it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from cairn.api.resources import Obj, Ref, Resource, ref_of
+from cairn.engine.cluster import Cluster
+from cairn.engine.kind import Kind, Observed, Want
+from cairn.engine.render import owner_of, retained
+from cairn.engine.store import Store
+
+ROUNDS = 6
+"""How often wants may build on what was seen before it counts as a bug of the kind."""
+
+
+async def observe(
+    kind: Kind,
+    obj: Obj,
+    store: Store,
+    cluster: Cluster,
+    watched: Collection[Resource],
+    wanted: Callable[[Want], None],
+) -> Observed:
+    """Children and wanted objects; facts are added by the caller.
+
+    `wanted` is told each want before it is read, so that no change in between goes unnoticed.
+
+    Raises ApiError where a live read failed; RuntimeError where wants never settle.
+    """
+    me = ref_of(obj)
+    children = store.owned_by(me)
+    for ref in kind.unwatched(obj):
+        live = await cluster.get(ref)
+        if live is not None and owner_of(live) == me:
+            children[ref] = live
+    refs: dict[Ref, Obj | None] = {}
+    asked: set[Want] = set()
+    for _ in range(ROUNDS):
+        new = set(kind.wants(obj, Observed(children, refs))) - asked
+        if not new:
+            return Observed(children, refs)
+        asked |= new
+        for want in sorted(new, key=str):
+            wanted(want)
+            refs.update(await _fetch(want, store, cluster, watched))
+    raise RuntimeError(f"{kind.resource.kind}: wants did not settle in {ROUNDS} rounds")
+
+
+async def _fetch(want: Want, store: Store, cluster: Cluster, watched: Collection[Resource]) -> dict[Ref, Obj | None]:
+    if isinstance(want, Resource):
+        return dict(store.all(want))
+    if want.resource in watched and (standing := store.get(want)) is not None:
+        return {want: standing}
+    return {want: await cluster.get(want)}
+
+
+def is_own(live: Obj, owner: Obj, *, adopt: bool) -> bool:
+    """Whether the engine may write an object that exists: this owner made it, or may take over retained data."""
+    if owner_of(live) != ref_of(owner):
+        return False
+    uid = (live["metadata"].get("labels") or {}).get("cairn.dev/owner-uid")
+    return bool(uid == owner["metadata"]["uid"] or (adopt and retained(live)))

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The engine at work: events in, keys on the queue, workers that reconcile them, a resync that mends the rest."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from cairn.api.resources import Obj, Ref, Resource, ref_of
+from cairn.engine import metrics
+from cairn.engine.cluster import ApiError, Cluster, NotLeaderError
+from cairn.engine.kind import Kind
+from cairn.engine.queue import Queue
+from cairn.engine.reconcile import Reconciler
+from cairn.engine.render import SELECTOR, owner_of
+from cairn.engine.store import Store
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast the engine turns.
+
+    workers: objects in work at a time. More helps while the API server or databases are slow to answer; default 16
+    reconcile_seconds: a pass that takes longer is broken off and tried again; default 25
+    resync_seconds: period of the full LIST of every kind ±20 %; drift of Secrets shows after that; default 600
+    heartbeat_seconds: how often the event loop shows that it turns; default 1
+    """
+
+    workers: int = 16
+    reconcile_seconds: float = 25.0
+    resync_seconds: float = 600.0
+    heartbeat_seconds: float = 1.0
+
+
+class Engine:
+    """All kinds on one cluster. `run` ends only by cancellation."""
+
+    def __init__(
+        self,
+        kinds: Iterable[Kind],
+        cluster: Cluster,
+        *,
+        pace: Pace | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        by_resource = {kind.resource: kind for kind in kinds}
+        self.pace = pace or Pace()
+        self.cluster = cluster
+        self.store = Store()
+        self.queue: Queue[Ref] = Queue()
+        self.parents = frozenset(by_resource)
+        self.watched = self.parents | {child for kind in by_resource.values() for child in kind.children}
+        self.reconciler = Reconciler(by_resource, cluster, self.store, self.watched, now)
+        self.listed: set[Resource] = set()
+        self.heartbeat_at = time.monotonic()
+        self.missed_in_a_row: dict[Resource, int] = dict.fromkeys(self.watched, 0)
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(self.pace.workers):
+                tasks.create_task(self._work())
+            tasks.create_task(self._resync_forever())
+            tasks.create_task(self._beat())
+
+    def seen(self, obj: Obj, *, deleted: bool = False) -> None:
+        """A watch event. Cheap: it only notes the object and wakes whom it concerns."""
+        ref = ref_of(obj)
+        metrics.WATCH_LAST.labels(ref.resource.kind).set_to_current_time()
+        if deleted:
+            if self.store.drop(ref, uid=obj["metadata"]["uid"]) is not None:
+                self.wake(ref, obj)
+            return
+        before = self.store.get(ref)
+        if self.store.put(obj, time.monotonic()):
+            self.wake(ref, obj, itself=before is None or _asks_for_more(before, obj))
+
+    def wake(self, ref: Ref, obj: Obj, *, live: bool = True, itself: bool = True) -> None:
+        """Queue whoever an object concerns: itself, its owner, and all who wanted it."""
+        if itself and ref.resource in self.parents:
+            self.queue.add(ref, live=live)
+        if (owner := owner_of(obj)) and owner.resource in self.parents:
+            self.queue.add(owner, live=live)
+        wanted_by = self.reconciler.wanted_by
+        for key in (*wanted_by.get(ref, ()), *wanted_by.get(ref.resource, ())):
+            if key != ref:
+                self.queue.add(key, live=live)
+
+    async def resync(self) -> None:
+        """One LIST of every watched kind: ghosts, lost events and drift in unwatched objects are found here."""
+        for resource in sorted(self.watched):
+            started = time.monotonic()
+            selector = "" if resource in self.parents else SELECTOR
+            listed = await self.cluster.list(resource, labels=selector)
+            first = resource not in self.listed
+            changed = self.store.replace(resource, listed, started, time.monotonic())
+            self.listed.add(resource)
+            self._judge_watch(resource, 0 if first else len(changed))
+            for obj in changed:
+                self.wake(ref_of(obj), obj, live=not first)
+        for resource in self.parents:
+            objects = self.store.all(resource)
+            metrics.OBJECTS.labels(resource.kind).set(len(objects))
+            metrics.set_not_ready(resource.kind, _reasons(objects.values()))
+            for ref in objects:
+                self.queue.add(ref, live=False)
+
+    def _judge_watch(self, resource: Resource, missed: int) -> None:
+        if not missed:
+            self.missed_in_a_row[resource] = 0
+            return
+        self.missed_in_a_row[resource] += 1
+        metrics.WATCH_MISSED.labels(resource.kind).inc(missed)
+        log.warning("watch of %s missed %d changes; the resync found them", resource.plural, missed)
+
+    async def _resync_forever(self) -> None:
+        while True:
+            try:
+                await self.resync()
+            except ApiError as error:
+                log.warning("resync broken off: %s", error.message)
+                await asyncio.sleep(random.uniform(1, 3))  # noqa: S311 - jitter, no secret
+                continue
+            await asyncio.sleep(self.pace.resync_seconds * random.uniform(0.8, 1.2))  # noqa: S311
+
+    async def _work(self) -> None:
+        while True:
+            key = await self.queue.get()
+            try:
+                await self._work_on(key)
+            finally:
+                self.queue.done(key)
+
+    async def _work_on(self, key: Ref) -> None:
+        started = time.monotonic()
+        kind = key.resource.kind
+        try:
+            async with asyncio.timeout(self.pace.reconcile_seconds):
+                result = await self.reconciler.reconcile(key)
+        except NotLeaderError:
+            raise
+        except Exception as error:  # one object's fault, whatever it is, holds up nobody else
+            metrics.RECONCILES.labels(kind, "error").inc()
+            await self._failed(key, error)
+            return
+        finally:
+            metrics.RECONCILE_SECONDS.labels(kind).observe(time.monotonic() - started)
+        metrics.RECONCILES.labels(kind, "gone" if result.gone else "failed" if result.failed else "ok").inc()
+        if result.gone:
+            self.queue.forget(key)
+        elif result.failed:
+            self.queue.retry(key)
+        else:
+            self.queue.succeeded(key)
+            if result.again:
+                self.queue.add(key)
+            elif result.after_seconds is not None:
+                self.queue.add_after(key, result.after_seconds)
+
+    async def _failed(self, key: Ref, error: Exception) -> None:
+        seconds = self.queue.retry(key)
+        log.warning("%s failed, again in %.1f s: %s: %s", key, seconds, type(error).__name__, error)
+        # one failure may be a hiccup of the API server; from the third on its user should know
+        if self.queue.failures(key) == 3:
+            try:
+                message = f"the last passes failed: {type(error).__name__}: {error}"
+                await self.reconciler.say_failure(key, message)
+            except ApiError as second:
+                log.warning("%s: nor could that be told: %s", key, second.message)
+
+    async def _beat(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + self.pace.heartbeat_seconds
+            await asyncio.sleep(self.pace.heartbeat_seconds)
+            metrics.LOOP_LAG.set(max(loop.time() - due, 0.0))
+            self.heartbeat_at = time.monotonic()
+            since = self.queue.oldest_since()
+            metrics.QUEUE_OLDEST.set(0.0 if since is None else loop.time() - since)
+            for lane, depth in self.queue.depth().items():
+                metrics.QUEUE_DEPTH.labels(lane).set(depth)
+
+
+def _asks_for_more(before: Obj, after: Obj) -> bool:
+    """Whether an event on an object is more than the echo of a status write, which must not start another pass."""
+    keys = ("generation", "labels", "annotations", "finalizers", "deletionTimestamp")
+    return any(before["metadata"].get(key) != after["metadata"].get(key) for key in keys)
+
+
+def _reasons(objects: Iterable[Obj]) -> Counter[str]:
+    """How many objects are not Ready, by reason."""
+    conditions = (c for obj in objects for c in obj.get("status", {}).get("conditions", []))
+    return Counter(c["reason"] for c in conditions if c["type"] == "Ready" and c["status"] != "True")

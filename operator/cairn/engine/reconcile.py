@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One pass over one object, the same for every kind: observe, plan, apply, prune, act, say.
+
+It reads as its table of contents. Nothing is remembered from pass to pass that the cluster can't tell again; the two
+caches here only spare requests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from cairn.api.conditions import Condition, Reason, not_ready, stalled
+from cairn.api.resources import Obj, Ref, Resource, ref_of
+from cairn.engine import render
+from cairn.engine.cluster import Cluster, ConflictError, RefusedError
+from cairn.engine.events import Recorder
+from cairn.engine.gather import is_own, observe
+from cairn.engine.kind import ActionError, Child, Kind, Observed, Plan
+from cairn.engine.metrics import ACTIONS, CONFLICTS, TRANSITIONS, WRITES
+from cairn.engine.status import status_of, suspended_status, transitions
+from cairn.engine.store import Store
+
+FINALIZER = "cairn.dev/teardown"
+FINALIZER_MANAGER = "cairn-finalizer"
+PROBE_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """again: something was changed that the next pass must look at; after_seconds: the plan's own appointment"""
+
+    again: bool = False
+    after_seconds: float | None = None
+    failed: str = ""
+    gone: bool = False
+
+
+class StandsInTheWayError(Exception):
+    """An object of somebody else's has the name that a child needs."""
+
+    def __init__(self, ref: Ref) -> None:
+        super().__init__(
+            f"{ref} exists and was not made for this object: it is left alone. Rename it, or choose another name"
+        )
+        self.ref = ref
+
+
+class Reconciler:
+    """Brings single objects to what their kind plans. Holds no state but caches."""
+
+    def __init__(
+        self,
+        kinds: Mapping[Resource, Kind],
+        cluster: Cluster,
+        store: Store,
+        watched: frozenset[Resource],
+        now: Callable[[], datetime],
+    ) -> None:
+        self.kinds = kinds
+        self.cluster = cluster
+        self.store = store
+        self.watched = watched
+        self.now = now
+        self.recorder = Recorder(cluster)
+        self.wanted_by: dict[Ref | Resource, set[Ref]] = defaultdict(set)
+        self._settled: dict[Ref, tuple[str, str]] = {}
+
+    async def reconcile(self, key: Ref) -> Result:
+        """One pass. Raises ApiError and NotLeaderError; everything a user can mend ends in a condition."""
+        kind = self.kinds[key.resource]
+        obj = await self.cluster.get(key)
+        if obj is None:
+            self._forget(key)
+            return Result(gone=True)
+        deleting = "deletionTimestamp" in obj["metadata"]
+        if deleting and FINALIZER not in obj["metadata"].get("finalizers", ()):
+            return Result()
+        if (complaint := _complaint(kind, obj)) and not deleting:
+            await self._say(obj, {}, stalled(Reason.INVALID_SPEC, complaint))
+            return Result()
+        if obj["spec"].get("suspend") and not deleting:
+            await self._suspend(obj)
+            return Result()
+        if kind.finalizer and not deleting:
+            obj = await self._hold_on(obj)
+        observed = await self._observe(kind, obj)
+        plan = kind.plan(obj, observed, self.now())
+        return await self._carry_out(kind, obj, observed, plan, deleting=deleting)
+
+    async def _carry_out(self, kind: Kind, obj: Obj, observed: Observed, plan: Plan, *, deleting: bool) -> Result:
+        try:
+            applied = await self._apply(obj, observed, plan)
+            pruned = await self._prune(obj, observed, plan)
+            acted = await self._act(kind, obj, observed, plan)
+        except StandsInTheWayError as error:
+            CONFLICTS.labels(error.ref.resource.kind).inc()
+            await self._say(obj, plan.status, not_ready(Reason.CONFLICT, str(error)))
+            return Result(failed=str(error))
+        except RefusedError as error:
+            reason = Reason.QUOTA_EXCEEDED if "exceeded quota" in error.message else Reason.API_ERROR
+            await self._say(obj, plan.status, not_ready(reason, error.message))
+            return Result(failed=error.message)
+        except ActionError as error:
+            await self._say(obj, plan.status, not_ready(error.reason, error.message))
+            return Result(failed=error.message)
+        await self._say(obj, plan.status, plan.conditions)
+        if deleting and plan.released:
+            await self._let_go(obj)
+        after = None if plan.next is None else max((plan.next - self.now()).total_seconds(), 0.5)
+        return Result(again=applied or pruned or acted, after_seconds=after)
+
+    async def _observe(self, kind: Kind, obj: Obj) -> Observed:
+        key = ref_of(obj)
+        observed = await observe(
+            kind, obj, self.store, self.cluster, self.watched, lambda want: self.wanted_by[want].add(key)
+        )
+        async with asyncio.timeout(PROBE_SECONDS):
+            facts = await kind.probe(obj, observed, self._io(obj))
+        return replace(observed, facts=facts)
+
+    async def _apply(self, owner: Obj, observed: Observed, plan: Plan) -> bool:
+        changed = False
+        for child in plan.children:
+            changed |= await self._apply_one(owner, observed, child)
+        return changed
+
+    async def _apply_one(self, owner: Obj, observed: Observed, child: Child) -> bool:
+        desired = render.finish(child, owner)
+        ref = ref_of(desired)
+        live = observed.children.get(ref) or await self.cluster.get(ref)
+        if live is not None:
+            if not is_own(live, owner, adopt=child.adopt):
+                raise StandsInTheWayError(ref)
+            if self._stands(ref, desired, live):
+                return False
+            desired["metadata"]["uid"] = live["metadata"]["uid"]
+        try:
+            # nothing stands there yet: without force, what somebody makes this very moment is not overrun
+            answer = await self.cluster.apply(desired, force=live is not None)
+        except ConflictError as error:
+            raise StandsInTheWayError(ref) from error
+        WRITES.labels(ref.resource.kind, "apply").inc()
+        self._settled[ref] = (render.applied(desired), answer["metadata"]["resourceVersion"])
+        if ref.resource in self.watched:
+            self.store.put(answer, time.monotonic())
+        return live is None or live["metadata"]["resourceVersion"] != answer["metadata"]["resourceVersion"]
+
+    def _stands(self, ref: Ref, desired: Obj, live: Obj) -> bool:
+        digest = render.applied(desired)
+        if digest != render.applied(live):
+            return False
+        # the server may spell a value its own way: what it answered to this very rendering stands
+        settled = self._settled.get(ref) == (digest, live["metadata"]["resourceVersion"])
+        return settled or render.holds(desired, live)
+
+    async def _prune(self, owner: Obj, observed: Observed, plan: Plan) -> bool:
+        planned = {ref_of(child.obj) for child in plan.children}
+        unplanned = [ref for ref, seen in observed.children.items() if ref not in planned and _prunable(seen)]
+        changed = False
+        for ref in (*([] if plan.hold else unplanned), *plan.delete):
+            explicit = ref in plan.delete
+            live = await self.cluster.get(ref)  # what was seen may be stale, and a deletion can't be taken back
+            if live is None or "deletionTimestamp" in live["metadata"]:
+                continue
+            if is_own(live, owner, adopt=explicit) and (explicit or _prunable(live)):
+                await self.cluster.delete(ref, uid=live["metadata"]["uid"])
+                WRITES.labels(ref.resource.kind, "delete").inc()
+                changed = True
+        return changed
+
+    async def _act(self, kind: Kind, obj: Obj, observed: Observed, plan: Plan) -> bool:
+        for action in plan.actions:
+            result = "error"
+            try:
+                async with asyncio.timeout(action.deadline_seconds):
+                    await kind.act(action, obj, observed, self._io(obj))
+                result = "ok"
+            except TimeoutError as error:
+                message = f"{action.name} did not end within {action.deadline_seconds:g} s; it is tried again"
+                raise ActionError(Reason.ACTION_FAILED, message) from error
+            finally:
+                ACTIONS.labels(obj["kind"], action.name, result).inc()
+        return bool(plan.actions)
+
+    async def _say(self, obj: Obj, fields: Mapping[str, Any], conditions: tuple[Condition, ...]) -> None:
+        await self._write_status(obj, status_of(obj, fields, conditions, self.now()))
+
+    async def _suspend(self, obj: Obj) -> None:
+        condition = Condition("Suspended", True, Reason.SUSPENDED, "spec.suspend is true: Cairn keeps its hands off")
+        await self._write_status(obj, suspended_status(obj, condition, self.now()))
+
+    async def say_failure(self, key: Ref, message: str) -> None:
+        """Tell on the object what keeps its passes from ending: only a log would see it otherwise."""
+        obj = await self.cluster.get(key)
+        if obj is not None:
+            status = obj.get("status", {})
+            fields = {k: v for k, v in status.items() if k not in ("conditions", "observedGeneration")}
+            await self._say(obj, fields, not_ready(Reason.API_ERROR, message))
+
+    async def _write_status(self, obj: Obj, status: dict[str, Any]) -> None:
+        if status == obj.get("status"):
+            return
+        meta = obj["metadata"]
+        name = {k: meta[k] for k in ("name", "namespace") if k in meta}
+        body = {"apiVersion": obj["apiVersion"], "kind": obj["kind"], "metadata": name, "status": status}
+        await self.cluster.apply_status(body)
+        WRITES.labels(obj["kind"], "status").inc()
+        for condition in transitions(obj, status):
+            TRANSITIONS.labels(obj["kind"], condition["type"], condition["reason"]).inc()
+            await self.recorder.record(obj, condition, self.now())
+
+    async def _hold_on(self, obj: Obj) -> Obj:
+        if FINALIZER in obj["metadata"].get("finalizers", ()):
+            return obj
+        return await self.cluster.apply(_finalizers(obj, [FINALIZER]), manager=FINALIZER_MANAGER)
+
+    async def _let_go(self, obj: Obj) -> None:
+        await self.cluster.apply(_finalizers(obj, []), manager=FINALIZER_MANAGER)
+
+    def _forget(self, key: Ref) -> None:
+        self.store.drop(key)
+        for waiting in self.wanted_by.values():
+            waiting.discard(key)
+
+    def _io(self, owner: Obj) -> OwnerIo:
+        return OwnerIo(self.cluster, owner)
+
+
+class OwnerIo:
+    """The `Io` of one object's probes and actions: what it creates carries that object's labels."""
+
+    def __init__(self, cluster: Cluster, owner: Obj) -> None:
+        self._cluster = cluster
+        self._owner = owner
+
+    async def get(self, ref: Ref) -> Obj | None:
+        return await self._cluster.get(ref)
+
+    async def create(self, obj: Obj) -> Obj | None:
+        retain = (obj["metadata"].get("labels") or {}).get(render.RETAIN) == "true"
+        made = render.finish(Child(obj, retain=retain), self._owner)
+        del made["metadata"]["annotations"][render.APPLIED]  # the mark of what is pruned when no longer planned
+        return await self._cluster.create(made)
+
+    async def update_data(self, ref: Ref, data: Mapping[str, bytes]) -> None:
+        encoded = {key: base64.b64encode(value).decode() for key, value in data.items()}
+        await self._cluster.patch(ref, {"data": encoded})
+
+    async def patch(self, ref: Ref, body: Obj, subresource: str | None = None) -> Obj:
+        return await self._cluster.patch(ref, body, subresource=subresource)
+
+
+def _prunable(live: Obj) -> bool:
+    """Applied by the engine (not minted by an action, nor made by a controller from a template) and no data."""
+    return bool(render.applied(live)) and not render.retained(live)
+
+
+def _complaint(kind: Kind, obj: Obj) -> str:
+    """What is wrong with the object by its model, in one line; empty where nothing is."""
+    try:
+        kind.model.model_validate(obj)
+    except ValidationError as error:
+        problems = (f"{'.'.join(map(str, e['loc']))}: {e['msg']} (is {e['input']!r:.80})" for e in error.errors())
+        return "; ".join(problems) + ". Correct the spec: the object is of a shape this version does not know"
+    return ""
+
+
+def _finalizers(obj: Obj, finalizers: list[str]) -> Obj:
+    meta = obj["metadata"]
+    name = {k: meta[k] for k in ("name", "namespace", "uid") if k in meta}
+    return {"apiVersion": obj["apiVersion"], "kind": obj["kind"], "metadata": {**name, "finalizers": finalizers}}

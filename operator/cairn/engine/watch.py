@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The edge to kopf: it watches, discovers, authenticates and lives; every event goes to the engine, nothing else.
+
+Only `on.event` is used: it writes nothing into the objects (other kopf handlers leave finalizers and annotations, a
+copy of a Secret's data among them). Errors in these handlers would be dropped by kopf, so there is nothing in them
+that can fail for an object's sake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import kopf
+
+from cairn.api.resources import Obj, Resource
+from cairn.engine.loop import Engine
+from cairn.engine.render import SELECTOR
+
+Connection = Callable[[], kopf.ConnectionInfo]
+
+
+async def watch(engine: Engine, connect: Connection, stop: Any) -> None:
+    """Watch every kind of the engine until `stop` (an asyncio.Event) is set. Raises what ends kopf."""
+    registry = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=registry)
+    async def login(**_: Any) -> kopf.ConnectionInfo:
+        return connect()
+
+    for resource in sorted(engine.watched):
+        _observe(engine, registry, resource)
+    await kopf.operator(
+        registry=registry, settings=settings(engine), clusterwide=True, standalone=True, stop_flag=stop
+    )
+
+
+def _observe(engine: Engine, registry: kopf.OperatorRegistry, resource: Resource) -> None:
+    where = (resource.group, resource.version, resource.plural)
+
+    @kopf.on.event(*where, registry=registry, id=resource.plural)
+    async def seen(event: Any, **_: Any) -> None:
+        engine.seen(_plain(resource, event["object"]), deleted=event["type"] == "DELETED")
+
+
+def _plain(resource: Resource, raw: Any) -> Obj:
+    meta = {key: value for key, value in raw["metadata"].items() if key != "managedFields"}
+    return {**raw, "apiVersion": resource.api_version, "kind": resource.kind, "metadata": meta}
+
+
+def settings(engine: Engine) -> kopf.OperatorSettings:
+    """kopf's settings that differ from its defaults, each for a reason."""
+    chosen = kopf.OperatorSettings()
+    chosen.peering.standalone = True  # never pause because of somebody else's kopf: our Lease elects
+    chosen.persistence.finalizer = "cairn.dev/kopf"  # kopf removes its own on sight: it must not be named as ours
+    chosen.scanning.disabled = True  # our CRDs come with the chart; saves rights on every CRD and namespace
+    chosen.posting.enabled = False  # events are the engine's
+    chosen.networking.request_timeout = 30  # default 300: a hung request would block a kind for minutes
+    chosen.networking.connect_timeout = 5
+    chosen.watching.connect_timeout = 5
+    chosen.watching.client_timeout = 15 * 60  # reconnect at times whatever happens: silent streams were seen
+    chosen.watching.reconnect_backoff = 1.0
+    chosen.watching.chunk_size = 500
+    chosen.process.ultimate_exiting_timeout = 20
+    for resource in engine.watched - engine.parents:
+        where = (resource.group, resource.version, resource.plural)
+        chosen.watching.label_selectors[where] = SELECTOR  # else every such object of the cluster is streamed
+    return chosen

@@ -6,13 +6,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
-import os
 import signal
 import socket
 import uuid
 from pathlib import Path
-
-import kopf
 
 from cairn.api.platform import Platform
 from cairn.api.resources import LEASE, Ref
@@ -21,7 +18,7 @@ from cairn.engine import health
 from cairn.engine.cluster import Cluster, KubernetesTransport, load_configuration
 from cairn.engine.lease import Election
 from cairn.engine.loop import Engine, Pace
-from cairn.engine.watch import watch
+from cairn.engine.watch import connection, watch
 
 LEASE_NAME = "cairn-operator"
 
@@ -83,7 +80,7 @@ async def _stand_by_and_lead(
         asyncio.create_task(engine.run(), name="engine"),
         asyncio.create_task(election.keep(), name="lease"),
     ]
-    work.append(asyncio.create_task(watch(engine, lambda: _connection(configuration), stop), name="watch"))
+    work.append(asyncio.create_task(watch(engine, lambda: connection(configuration), stop), name="watch"))
     ended, _ = await asyncio.wait([*work, stopped := asyncio.create_task(stop.wait())], return_when="FIRST_COMPLETED")
     orderly = stopped in ended
     stop.set()
@@ -105,19 +102,3 @@ async def _unless(stop: asyncio.Event, waiting: object) -> bool:
         if not pending.done():
             pending.cancel()
     return bool(task.done() and not task.cancelled())
-
-
-def _connection(configuration: object) -> kopf.ConnectionInfo:
-    """What kopf needs of the client's configuration; the token is read anew at each login."""
-    get = configuration.__getattribute__
-    token_file = "/var/run/secrets/kubernetes.io/serviceaccount/token"
-    token = Path(token_file).read_text().strip() if not get("cert_file") and os.path.exists(token_file) else None
-    if token is None and (key := get("api_key").get("BearerToken")):
-        token = str(key).removeprefix("Bearer ").removeprefix("bearer ")
-    return kopf.ConnectionInfo(
-        server=get("host"),
-        ca_path=get("ssl_ca_cert"),
-        certificate_path=get("cert_file"),
-        private_key_path=get("key_file"),
-        token=token,
-    )

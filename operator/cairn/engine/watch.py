@@ -9,6 +9,7 @@ that can fail for an object's sake.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import kopf
@@ -16,6 +17,8 @@ import kopf
 from cairn.api.resources import Obj, Resource
 from cairn.engine.loop import Engine
 from cairn.engine.render import SELECTOR
+
+TOKEN_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
 Connection = Callable[[], kopf.ConnectionInfo]
 
@@ -30,8 +33,23 @@ async def watch(engine: Engine, connect: Connection, stop: Any) -> None:
 
     for resource in sorted(engine.watched):
         _observe(engine, registry, resource)
-    await kopf.operator(
-        registry=registry, settings=settings(engine), clusterwide=True, standalone=True, stop_flag=stop
+    await kopf.operator(registry=registry, settings=settings(engine), clusterwide=True, standalone=True, stop_flag=stop)
+
+
+def connection(configuration: Any) -> kopf.ConnectionInfo:
+    """What kopf needs of the client's configuration; a pod's token is read anew at each login, it is rotated."""
+    token = None
+    if not configuration.cert_file:
+        if TOKEN_FILE.exists():
+            token = TOKEN_FILE.read_text().strip()
+        elif bearer := configuration.api_key.get("BearerToken"):
+            token = str(bearer).split(" ")[-1]
+    return kopf.ConnectionInfo(
+        server=configuration.host,
+        ca_path=configuration.ssl_ca_cert,
+        certificate_path=configuration.cert_file,
+        private_key_path=configuration.key_file,
+        token=token,
     )
 
 

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real API server with the toy kind, an engine driven step by step, and one that runs with its watches."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cluster.engine import toy as toys
+from devcluster import ControlPlane
+
+from cairn.api.resources import NAMESPACE, Obj, Ref, Resource
+from cairn.engine.cluster import Cluster, KubernetesTransport, Transport, load_configuration
+from cairn.engine.loop import Engine, Pace
+from cairn.engine.watch import connection, watch
+
+CRDS = Resource("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", namespaced=False)
+
+
+@pytest.fixture(scope="session")
+def toy_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    with ControlPlane.start(tmp_path_factory.mktemp("toys"), name="toys") as plane:
+        plane.kubectl("apply", "-f", "-", input=_json(toys.CRD))
+        plane.kubectl("wait", "--for=condition=Established", "crd/toys.test.cairn.dev", "--timeout=30s")
+        yield plane
+
+
+@pytest.fixture
+async def transport(toy_plane: ControlPlane) -> AsyncIterator[Transport]:
+    transport = KubernetesTransport(await load_configuration(str(toy_plane.kubeconfig), None))
+    yield transport
+    await transport.close()
+
+
+@pytest.fixture
+async def cluster(transport: Transport) -> Cluster:
+    return Cluster(transport)
+
+
+@pytest.fixture
+async def namespace(cluster: Cluster) -> str:
+    return await make_namespace(cluster)
+
+
+async def make_namespace(cluster: Cluster) -> str:
+    name = f"toys-{uuid.uuid4().hex[:8]}"
+    await cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    assert await cluster.get(Ref(NAMESPACE, "", name))
+    return name
+
+
+async def settle(engine: Engine) -> None:
+    """Work until nothing is left to do and a fresh list shows nothing new. No watch, no appointments."""
+    while True:
+        await engine.resync()
+        passes = 0
+        while not engine.queue.idle():
+            key = await engine.queue.get()
+            try:
+                result = await engine.reconciler.reconcile(key)
+            finally:
+                engine.queue.done(key)
+            if result.again:
+                passes += 1
+                engine.queue.add(key)
+        if not passes:
+            return
+
+
+async def until(what: str, check: Callable[[], Awaitable[Any]], seconds: float = 20) -> Any:
+    """Await a condition of the cluster; asking is the only way there is."""
+    async with asyncio.timeout(seconds):
+        while not (found := await check()):
+            await asyncio.sleep(0.05)
+    assert found, what
+    return found
+
+
+Running = Callable[..., AbstractAsyncContextManager[Engine]]
+
+
+@pytest.fixture
+def running(toy_plane: ControlPlane) -> Running:
+    @asynccontextmanager
+    async def run(cluster: Cluster, *, kubeconfig: Path | None = None, **pace: Any) -> AsyncIterator[Engine]:
+        engine = Engine([toys.ToyKind()], cluster, pace=Pace(**pace))
+        configuration = await load_configuration(str(kubeconfig or toy_plane.kubeconfig), None)
+        stop = asyncio.Event()
+        tasks = [
+            asyncio.create_task(engine.run()),
+            asyncio.create_task(watch(engine, lambda: connection(configuration), stop)),
+        ]
+        try:
+            yield engine
+        finally:
+            stop.set()
+            tasks[0].cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    return run
+
+
+def _json(obj: Obj) -> str:
+    import json
+
+    return json.dumps(obj)

@@ -10,7 +10,7 @@ import random
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -44,7 +44,9 @@ class ControlPlane:
     `detached` ones outlive it and are found again by `attach`.
     """
 
-    def __init__(self, directory: Path, name: str, *, detached: bool, audit: bool) -> None:
+    def __init__(
+        self, directory: Path, name: str, *, detached: bool, audit: bool, admission: Sequence[str] = ()
+    ) -> None:
         self.directory = directory.absolute()
         self.name = name
         self.kubeconfig = self.directory / "admin.conf"
@@ -52,15 +54,25 @@ class ControlPlane:
         self._pki = self.directory / "pki"
         self._detached = detached
         self._audit = audit
+        self._admission = tuple(admission)
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._ports: list[int] = []
 
     @classmethod
     def start(
-        cls, directory: Path | str, *, name: str = "test", detached: bool = False, audit: bool = True
+        cls,
+        directory: Path | str,
+        *,
+        name: str = "test",
+        detached: bool = False,
+        audit: bool = True,
+        admission: Sequence[str] = (),
     ) -> ControlPlane:
-        """Start in a directory of its own, which keeps its state. Returns when it serves."""
-        self = cls(Path(directory), name, detached=detached, audit=audit)
+        """Start in a directory of its own, which keeps its state. Returns when it serves.
+
+        admission: plugins to switch on that are off by default
+        """
+        self = cls(Path(directory), name, detached=detached, audit=audit, admission=admission)
         self.directory.mkdir(parents=True, exist_ok=True)
         build.build(*build.CONTROL_PLANE)
         self._forget_processes()
@@ -167,6 +179,7 @@ class ControlPlane:
             f"http://127.0.0.1:{etcd}",
             audit_policy=self.directory / "audit-policy.yaml" if self._audit else None,
             audit_log=self.audit_log,
+            admission=self._admission,
         )
         # Nobody reaches the `kubernetes` Service without nodes, and a loopback address may not stand in its endpoints.
         here = ["--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", "--endpoint-reconciler-type=none"]

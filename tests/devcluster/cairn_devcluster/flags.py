@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 SERVICE_RANGE = "10.96.0.0/16"
@@ -27,7 +28,10 @@ def etcd(data: Path, client: str, peer: str) -> list[str]:
     ]  # fmt: skip
 
 
-def apiserver(pki: Path, etcd_url: str, *, audit_policy: Path | None, audit_log: Path | None) -> list[str]:
+def apiserver(
+    pki: Path, etcd_url: str, *, audit_policy: Path | None, audit_log: Path | None, admission: Sequence[str] = ()
+) -> list[str]:
+    plugins = ["NodeRestriction", "ValidatingAdmissionPolicy", *admission]
     line = [
         "kube-apiserver", f"--etcd-servers={etcd_url}", f"--cert-dir={pki}",
         f"--tls-cert-file={pki}/apiserver.crt", f"--tls-private-key-file={pki}/apiserver.key",
@@ -35,7 +39,7 @@ def apiserver(pki: Path, etcd_url: str, *, audit_policy: Path | None, audit_log:
         "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
         f"--service-account-key-file={pki}/sa.pub", f"--service-account-signing-key-file={pki}/sa.key",
         "--authorization-mode=Node,RBAC",
-        "--enable-admission-plugins=NodeRestriction,ValidatingAdmissionPolicy",
+        f"--enable-admission-plugins={','.join(plugins)}",
         f"--service-cluster-ip-range={SERVICE_RANGE}", "--allow-privileged=true",
         f"--kubelet-client-certificate={pki}/apiserver-kubelet-client.crt",
         f"--kubelet-client-key={pki}/apiserver-kubelet-client.key",

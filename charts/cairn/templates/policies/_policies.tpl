@@ -32,10 +32,16 @@ authorizer.group('cairn.dev').resource('sellers').check('administer').allowed()
 'system:serviceaccounts:kube-system' in request.userInfo.groups || request.userInfo.username in {{ concat (list "system:kube-controller-manager") .Values.policies.trustedUsers | toJson | replace "\"" "'" }}
 {{- end }}
 
-{{/* Deleting needs the object's own name in an annotation; call with (dict "what" "…" "loses" "…"). */}}
+{{/*
+Deleting needs the object's own name in an annotation; call with (dict "what" "…" "loses" "…"). With "inGoingNamespace",
+what goes with its namespace needs none: the namespace's deletion was confirmed.
+*/}}
 {{- define "cairn.confirmed" -}}
 validations:
 - expression: >-
+    {{- if .inGoingNamespace }}
+    has(namespaceObject.metadata.deletionTimestamp) ||
+    {{- end }}
     has(oldObject.metadata.annotations) && 'cairn.dev/confirm-delete' in oldObject.metadata.annotations
     && oldObject.metadata.annotations['cairn.dev/confirm-delete'] == oldObject.metadata.name
   messageExpression: >-

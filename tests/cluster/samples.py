@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One small valid object of each kind that the operator touches."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+_POD = {
+    "automountServiceAccountToken": False,
+    "securityContext": {"runAsNonRoot": True, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}},
+    "containers": [
+        {
+            "name": "main",
+            "image": "cairn.local/none",
+            "resources": {"requests": {"cpu": "10m"}, "limits": {"memory": "64Mi"}},
+            "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+        }
+    ],
+}
+_APP = {"app.kubernetes.io/name": "sample"}
+_TEMPLATE = {"metadata": {"labels": _APP}, "spec": _POD}
+_JOB = {"metadata": {"labels": _APP}, "spec": {**_POD, "restartPolicy": "Never"}}
+_CAIRN = "cairn.dev/v1alpha1"
+_RESOURCES = {"cpu": "1", "memory": "1Gi"}
+
+_KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "namespaces": ("v1", "Namespace", {}),
+    "pods": ("v1", "Pod", {"spec": _POD}),
+    "services": ("v1", "Service", {"spec": {"ports": [{"port": 80}]}}),
+    "configmaps": ("v1", "ConfigMap", {"data": {"a": "b"}}),
+    "secrets": ("v1", "Secret", {"stringData": {"a": "b"}}),
+    "events": ("v1", "Event", {"reason": "Ready", "type": "Normal", "involvedObject": {"namespace": "default"}}),
+    "persistentvolumeclaims": (
+        "v1",
+        "PersistentVolumeClaim",
+        {"spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}},
+    ),
+    "persistentvolumes": (
+        "v1",
+        "PersistentVolume",
+        {"spec": {"accessModes": ["ReadWriteOnce"], "capacity": {"storage": "1Gi"}, "hostPath": {"path": "/none"}}},
+    ),
+    "resourcequotas": ("v1", "ResourceQuota", {"spec": {"hard": {"pods": "1000"}}}),
+    "limitranges": ("v1", "LimitRange", {"spec": {"limits": [{"type": "Container", "max": {"cpu": "64"}}]}}),
+    "statefulsets": (
+        "apps/v1",
+        "StatefulSet",
+        {"spec": {"replicas": 0, "serviceName": "x", "selector": {"matchLabels": _APP}, "template": _TEMPLATE}},
+    ),
+    "deployments": (
+        "apps/v1",
+        "Deployment",
+        {"spec": {"replicas": 0, "selector": {"matchLabels": _APP}, "template": _TEMPLATE}},
+    ),
+    "jobs": ("batch/v1", "Job", {"spec": {"template": _JOB}}),
+    "cronjobs": (
+        "batch/v1",
+        "CronJob",
+        {"spec": {"schedule": "0 0 1 1 *", "jobTemplate": {"spec": {"template": _JOB}}}},
+    ),
+    "networkpolicies": ("networking.k8s.io/v1", "NetworkPolicy", {"spec": {"podSelector": {"matchLabels": _APP}}}),
+    "poddisruptionbudgets": (
+        "policy/v1",
+        "PodDisruptionBudget",
+        {"spec": {"maxUnavailable": 1, "selector": {"matchLabels": _APP}}},
+    ),
+    "leases": ("coordination.k8s.io/v1", "Lease", {"spec": {"holderIdentity": "a", "leaseDurationSeconds": 12}}),
+    "rolebindings": ("rbac.authorization.k8s.io/v1", "RoleBinding", {}),
+    "sellers": (_CAIRN, "Seller", {"spec": {"id": "2088", "namespace": "seller-sample", "planRef": {"name": "x"}}}),
+    "serviceplans": (_CAIRN, "ServicePlan", {"spec": {"for": "PushSubscription", "size": _RESOURCES}}),
+    "sellerrdses": (
+        _CAIRN,
+        "SellerRDS",
+        {
+            "spec": {
+                "engine": "postgresql",
+                "version": "17",
+                "resources": {**_RESOURCES, "connections": 100},
+                "storage": {"size": "1Gi"},
+            }
+        },
+    ),
+    "pushsubscriptions": (
+        _CAIRN,
+        "PushSubscription",
+        {"spec": {"databaseRef": {"name": "shop-db"}, "databaseName": "shop", "shops": ["55501"]}},
+    ),
+}
+_CLUSTER_SCOPED = ("namespaces", "persistentvolumes", "sellers", "serviceplans")
+
+
+def sample(plural: str, name: str, namespace: str) -> dict[str, Any]:
+    """A new object as the API server takes it."""
+    api_version, kind, rest = _KINDS[plural]
+    meta: dict[str, Any] = {"name": name}
+    if plural in ("jobs", "cronjobs"):
+        meta["labels"] = dict(_APP)  # else the API server copies the template's
+    if plural not in _CLUSTER_SCOPED:
+        meta["namespace"] = namespace
+    return copy.deepcopy({"apiVersion": api_version, "kind": kind, "metadata": meta, **rest})

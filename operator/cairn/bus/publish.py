@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The gateway's side of the bus: a pack is in the stream when `publish` returns, and not before."""
+
+from __future__ import annotations
+
+import json
+from hashlib import blake2b
+
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+
+from cairn.bus.connection import BusError, BusFullError
+from cairn.bus.pack import Pack, encode
+
+_FULL = (10047, 10023, 10077)  # storage resources exceeded, insufficient resources, maximum bytes or messages exceeded
+
+
+def message_id(pack: Pack) -> str:
+    """The same for the same records under the same subject: of two within its window the stream keeps one."""
+    hashed = blake2b(pack.subject.encode(), digest_size=16)
+    for record in pack.records:
+        hashed.update(record.hash)
+    return hashed.hexdigest()
+
+
+async def publish(client: Client, stream: str, pack: Pack, timeout: float = 5) -> bool:  # noqa: ASYNC109
+    """Store it, and say whether it was stored already (within the duplicate window).
+
+    BusFullError: it was not stored. BusError: nobody knows; publishing it again does no harm.
+    """
+    if not client.is_connected:
+        raise BusError("no connection to the bus")
+    headers = {"Nats-Msg-Id": message_id(pack), "Nats-Expected-Stream": stream}
+    try:
+        reply = await client.request(pack.subject, encode(pack), timeout=timeout, headers=headers)
+    except (OSError, TimeoutError, NatsError) as error:
+        raise BusError(f"the bus did not acknowledge: {type(error).__name__}") from error
+    answer = json.loads(reply.data)
+    if problem := answer.get("error"):
+        kind = BusFullError if problem.get("err_code") in _FULL else BusError
+        raise kind(problem.get("description", "refused"))
+    if answer.get("stream") != stream:
+        raise BusError(f"stored in stream {answer.get('stream')!r}, not in {stream!r}")
+    return bool(answer.get("duplicate"))

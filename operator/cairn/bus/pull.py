@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The worker's side of the bus: messages of one durable consumer, never more than there is room for.
+
+One pull request is open at a time. Every request has a reply subject of its own, so that a late status of an old one
+is told from the current one's, and asks for heartbeats, so that a request the server has forgotten is noticed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from cairn.bus.admin import ConsumerFacts, consumer_info
+from cairn.bus.connection import BusError
+
+HEARTBEAT_SECONDS = 5
+EXPIRES_SECONDS = 30
+MIN_ROOM = 1_300_000
+"""Bytes that must be free before more is asked for: the largest message and its headers."""
+
+
+class Message(NamedTuple):
+    """stream_seq: its place in the stream. reply: where to acknowledge. redelivered: it was delivered before."""
+
+    subject: str
+    data: bytes
+    reply: str
+    stream_seq: int
+    consumer_seq: int
+    redelivered: bool
+
+
+class Puller:
+    """Messages of one consumer.
+
+    Raises BusError("…gone") when the consumer was deleted or made anew: what was handed out before may then no longer
+    be acknowledged, and stream positions may start again at one. The caller makes a new Puller.
+    """
+
+    def __init__(self, client: Client, stream: str, consumer: str) -> None:
+        self._client, self._stream, self._consumer = client, stream, consumer
+        self._next = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
+        self._arrived: deque[Message] = deque()
+        self._news = asyncio.Event()
+        self._request = 0
+        self._open = 0
+        self._last = 0
+        self._gone: str | None = None
+        self._reconnects = client.stats["reconnects"]
+        self.stalls = 0
+
+    async def start(self) -> ConsumerFacts:
+        """Subscribe, and say how far the consumer is. BusError where there is none."""
+        facts = await self.info()
+        self._prefix = self._client.new_inbox()
+        self._subscription = await self._client.subscribe(f"{self._prefix}.*", cb=self._receive)
+        return facts
+
+    async def info(self) -> ConsumerFacts:
+        facts = await consumer_info(self._client, self._stream, self._consumer)
+        if facts is None:
+            raise BusError(f"consumer {self._consumer} of stream {self._stream} is gone")
+        return facts
+
+    async def close(self) -> None:
+        if self._client.is_connected:
+            await self._subscription.unsubscribe()
+
+    async def fetch(self, messages: int, room: int) -> list[Message]:
+        """At least one message; waits as long as it takes. `messages` and `room` (bytes) bound what is asked for."""
+        silence = 0
+        while not self._arrived or self._gone:
+            if self._gone:
+                raise BusError(self._gone)
+            self._news.clear()
+            if self._open <= 0:
+                await self._pull(messages, room)
+            try:
+                async with asyncio.timeout(1):
+                    await self._news.wait()
+                    silence = 0
+            except TimeoutError:
+                silence += 1
+                self._look(silence)
+        arrived = list(self._arrived)
+        self._arrived.clear()
+        return arrived
+
+    def _look(self, silence: int) -> None:
+        """Ask again after a reconnect, and when neither message nor heartbeat came for two heartbeats' time."""
+        if self._client.is_closed:
+            raise BusError("the bus has closed the connection")
+        reconnects = self._client.stats["reconnects"]
+        if reconnects != self._reconnects or silence >= 2 * HEARTBEAT_SECONDS:
+            self.stalls += silence >= 2 * HEARTBEAT_SECONDS
+            self._reconnects = reconnects
+            self._open = 0
+
+    async def acknowledge(self, messages: Iterable[Message]) -> None:
+        """They need never be delivered again. An acknowledgement that is lost leads to a redelivery."""
+        for message in messages:
+            await self._client.publish(message.reply, b"+ACK")
+
+    async def keep(self, messages: Iterable[Message]) -> None:
+        """Still at work on them: they are not to be delivered to anybody else yet."""
+        for message in messages:
+            await self._client.publish(message.reply, b"+WPI")
+
+    async def give_back(self, messages: Iterable[Message]) -> None:
+        """Not done: deliver them again, at once."""
+        for message in messages:
+            await self._client.publish(message.reply, b"-NAK")
+
+    async def _pull(self, messages: int, room: int) -> None:
+        self._request += 1
+        self._open = messages
+        body = {
+            "batch": messages,
+            "max_bytes": room,
+            "expires": EXPIRES_SECONDS * 1_000_000_000,
+            "idle_heartbeat": HEARTBEAT_SECONDS * 1_000_000_000,
+        }
+        await self._client.publish(self._next, json.dumps(body).encode(), reply=f"{self._prefix}.{self._request}")
+
+    async def _receive(self, msg: Msg) -> None:
+        if not msg.reply:
+            self._status(msg)
+        else:
+            self._message(msg)
+        self._news.set()
+
+    def _status(self, msg: Msg) -> None:
+        status = (msg.headers or {}).get("Status", "")
+        text = (msg.headers or {}).get("Description", "")
+        if status == "100":
+            return  # heartbeat
+        if status == "409" and "deleted" in text.lower():
+            self._gone = f"consumer {self._consumer} is gone"
+        if status == "503" or msg.subject.endswith(f".{self._request}"):
+            self._open = 0
+
+    def _message(self, msg: Msg) -> None:
+        tokens = msg.reply.split(".")
+        first = 4 if len(tokens) == 9 else 6  # with a domain: two tokens more in front, one behind
+        delivered, stream_seq, consumer_seq = (int(token) for token in tokens[first : first + 3])
+        if consumer_seq <= self._last:
+            self._gone = f"consumer {self._consumer} was made anew: the one before is gone"
+            return
+        self._last = consumer_seq
+        self._open -= 1
+        self._arrived.append(Message(msg.subject, msg.data, msg.reply, stream_seq, consumer_seq, delivered > 1))

@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The bus adapter and its rights against a real nats-server."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+from nats.errors import TimeoutError as NatsTimeoutError
+
+from cairn.bus.admin import (
+    consumer_info,
+    consumer_name,
+    delete_consumer,
+    ensure_consumer,
+    ensure_stream,
+    server_problems,
+)
+from cairn.bus.connection import BusError, BusFullError, api
+from cairn.bus.credentials import mint_user, new_installation
+from cairn.bus.pack import Pack, Record, decode, digest
+from cairn.bus.publish import publish
+from cairn.bus.pull import Message, Puller
+from data.conftest import Bus
+
+TRADES = "push.2088.55501.trades"
+ME = consumer_name("seller-2088", "orders")
+OTHER = consumer_name("seller-99", "orders")
+
+
+def pack(text: str, subject: str = TRADES) -> Pack:
+    return Pack(subject, 0, [Record(1, 0, 0, digest(text.encode()), text.encode())])
+
+
+async def test_ensure_stream_is_safe_and_again_changes_nothing(bus: Bus) -> None:
+    client = await bus.connect("admin")
+    first = await ensure_stream(client, "PUSH", max_bytes=2**28)
+    assert await ensure_stream(client, "PUSH", max_bytes=2**28) == first
+    assert abs(first.created - time.time()) < 60
+    assert all("nats-server 2." in problem for problem in first.problems)
+    grown = await ensure_stream(client, "PUSH", max_bytes=2**29)
+    assert grown.max_bytes == 2**29
+    await client.close()
+
+
+async def test_ensure_stream_that_expires_messages_is_mended(bus: Bus) -> None:
+    client = await bus.connect("admin")
+    unsafe = {"name": "PUSH", "subjects": ["push.*.*.*"], "max_age": 10**9, "discard": "old", "storage": "file"}
+    await api(client, "STREAM.CREATE.PUSH", unsafe)
+    facts = await ensure_stream(client, "PUSH", max_bytes=2**28)
+    assert all("nats-server 2." in problem for problem in facts.problems)
+    config = (await api(client, "STREAM.INFO.PUSH"))["config"]
+    assert (config["max_age"], config["discard"]) == (0, "new")
+    await client.close()
+
+
+async def test_ensure_stream_in_memory_is_reported(bus: Bus) -> None:
+    client = await bus.connect("admin")
+    await api(client, "STREAM.CREATE.PUSH", {"name": "PUSH", "subjects": ["push.*.*.*"], "storage": "memory"})
+    facts = await ensure_stream(client, "PUSH", max_bytes=2**28)
+    assert "stream PUSH: storage is 'memory', not 'file'" in facts.problems
+    await client.close()
+
+
+async def test_server_problems_of_a_server_that_syncs_lazily_are_told(bus: Bus) -> None:
+    system = await bus.connect("system")
+    assert all("nats-server 2." in problem for problem in await server_problems(system))
+    await system.close()
+    bus.server.kill()
+    bus.server.config.write_text(bus.server.config.read_text().replace("sync_interval: always", "sync_interval: 2m"))
+    bus.server.start()
+    system = await bus.connect("system")
+    assert "server test: set jetstream.sync_interval to always" in await server_problems(system)
+    await system.close()
+
+
+async def test_ensure_consumer_keeps_its_place_and_takes_new_filters(bus: Bus) -> None:
+    await bus.prepare((ME, (TRADES,)))
+    gateway, admin = await bus.connect("gateway"), await bus.connect("admin")
+    for text in ("a", "b"):
+        await publish(gateway, "PUSH", pack(text))
+    worker = await bus.connect(ME, bus.worker_creds(ME))
+    puller = Puller(worker, "PUSH", ME)
+    await puller.start()
+    got = await puller.fetch(1, 2_000_000)
+    await puller.acknowledge(got)
+    await worker.flush()
+    facts = await ensure_consumer(admin, "PUSH", ME, (TRADES, "push.2088.55501.refunds"))
+    assert facts.filter_subjects == ("push.2088.55501.refunds", TRADES)
+    facts = await ensure_consumer(admin, "PUSH", ME, (TRADES,))
+    assert (facts.pending, facts.unacknowledged) == (1, 0)
+    assert facts.epoch == (await ensure_stream(admin, "PUSH", max_bytes=2**30)).created
+    await delete_consumer(admin, "PUSH", ME)
+    await delete_consumer(admin, "PUSH", ME)
+    assert await consumer_info(admin, "PUSH", ME) is None
+    for client in (gateway, admin, worker):
+        await client.close()
+
+
+async def test_publish_of_the_same_pack_again_is_stored_once(bus: Bus) -> None:
+    await bus.prepare((ME, (TRADES,)))
+    gateway = await bus.connect("gateway")
+    assert [await publish(gateway, "PUSH", pack("a")) for _ in range(2)] == [False, True]
+    await gateway.close()
+    admin = await bus.connect("admin")
+    facts = await consumer_info(admin, "PUSH", ME)
+    assert facts is not None
+    assert facts.pending == 1
+    await admin.close()
+
+
+async def test_publish_into_a_full_stream_is_refused_and_drops_nothing(bus: Bus) -> None:
+    await bus.prepare((ME, (TRADES,)), max_bytes=100_000)
+    gateway = await bus.connect("gateway")
+    stored = 0
+    try:
+        for number in range(100):
+            await publish(gateway, "PUSH", pack(f"{number}" + "x" * 5000))
+            stored += 1
+    except BusFullError:
+        pass
+    admin = await bus.connect("admin")
+    facts = await consumer_info(admin, "PUSH", ME)
+    assert facts is not None
+    assert 10 < facts.pending == stored < 30
+    await gateway.close()
+    await admin.close()
+
+
+async def test_publish_without_a_stream_or_a_server_is_an_error(bus: Bus) -> None:
+    gateway = await bus.connect("gateway")
+    with pytest.raises(BusError):
+        await publish(gateway, "PUSH", pack("a"), timeout=1)
+    bus.server.kill()
+    with pytest.raises(BusError):
+        await publish(gateway, "PUSH", pack("a"), timeout=1)
+    await gateway.close()
+
+
+async def test_puller_gets_what_was_not_acknowledged_again(bus: Bus) -> None:
+    await bus.prepare((ME, (TRADES,)))
+    gateway = await bus.connect("gateway")
+    for number in range(3):
+        await publish(gateway, "PUSH", pack(str(number)))
+    worker = await bus.connect(ME, bus.worker_creds(ME))
+    puller = Puller(worker, "PUSH", ME)
+    facts = await puller.start()
+    assert facts.pending == 3
+    messages: list[Message] = []
+    while len(messages) < 3:
+        messages += await puller.fetch(3, 2_000_000)
+    assert [message.stream_seq for message in messages] == [1, 2, 3]
+    await puller.acknowledge(messages[:1])
+    await puller.give_back(messages[1:])
+    again: list[Message] = []
+    while len(again) < 2:
+        again += await puller.fetch(3, 2_000_000)
+    assert {message.stream_seq for message in again} == {2, 3}
+    assert all(message.redelivered for message in again)
+    assert decode(again[0].data).subject == TRADES
+    await gateway.close()
+    await worker.close()
+
+
+async def test_puller_survives_a_kill_of_the_server(bus: Bus) -> None:
+    await bus.prepare((ME, (TRADES,)))
+    gateway = await bus.connect("gateway")
+    worker = await bus.connect(ME, bus.worker_creds(ME))
+    puller = Puller(worker, "PUSH", ME)
+    await puller.start()
+    waiting = asyncio.create_task(puller.fetch(5, 2_000_000))
+    bus.server.kill()
+    bus.server.start()
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                await publish(gateway, "PUSH", pack("after"), timeout=2)
+                break
+            except BusError:
+                await asyncio.sleep(0.1)
+        got = await waiting
+    assert decode(got[0].data).records[0].payload == b"after"
+    await gateway.close()
+    await worker.close()
+
+
+async def test_puller_of_a_consumer_made_anew_says_so(bus: Bus) -> None:
+    await bus.prepare((ME, (TRADES,)))
+    admin, gateway = await bus.connect("admin"), await bus.connect("gateway")
+    worker = await bus.connect(ME, bus.worker_creds(ME))
+    puller = Puller(worker, "PUSH", ME)
+    await puller.start()
+    await publish(gateway, "PUSH", pack("a"))
+    await puller.fetch(5, 2_000_000)
+    waiting = asyncio.create_task(puller.fetch(5, 2_000_000))
+    await asyncio.sleep(0)
+    await api(admin, "STREAM.DELETE.PUSH")
+    await bus.prepare((ME, (TRADES,)))
+    with pytest.raises(BusError, match="gone"):
+        async with asyncio.timeout(30):
+            await waiting
+    for client in (admin, gateway, worker):
+        await client.close()
+
+
+async def _denied(client: Any, subject: str, body: bytes = b"{}") -> bool:
+    try:
+        await client.request(subject, body, timeout=0.5)
+    except NatsTimeoutError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        TRADES,
+        "push.99.1.trades",
+        f"$JS.API.CONSUMER.MSG.NEXT.PUSH.{OTHER}",
+        f"$JS.API.CONSUMER.INFO.PUSH.{OTHER}",
+        f"$JS.ACK.PUSH.{OTHER}.1.1.1.1.1",
+        "$JS.API.STREAM.INFO.PUSH",
+        "$JS.API.STREAM.MSG.GET.PUSH",
+        "$JS.API.DIRECT.GET.PUSH",
+        "$JS.API.STREAM.PURGE.PUSH",
+        f"$JS.API.CONSUMER.CREATE.PUSH.{ME}",
+        "$JS.API.CONSUMER.NAMES.PUSH",
+        f"_INBOX_{OTHER}.x",
+    ],
+)
+async def test_worker_may_use_its_own_consumer_and_nothing_else(bus: Bus, subject: str) -> None:
+    await bus.prepare((ME, (TRADES,)), (OTHER, ("push.99.1.trades",)))
+    worker = await bus.connect(ME, bus.worker_creds(ME))
+    assert (await Puller(worker, "PUSH", ME).info()).name == ME
+    assert await _denied(worker, subject)
+    await worker.close()
+
+
+async def test_worker_hears_neither_records_nor_the_inboxes_of_others(bus: Bus) -> None:
+    await bus.prepare((ME, (TRADES,)))
+    worker, gateway = await bus.connect(ME, bus.worker_creds(ME)), await bus.connect("gateway")
+    heard = []
+
+    async def hear(message: Any) -> None:
+        heard.append(message.subject)
+
+    for subject in ("push.>", "_INBOX_gateway.>", ">"):
+        await worker.subscribe(subject, cb=hear)
+    await worker.flush()
+    await publish(gateway, "PUSH", pack("a"))
+    await worker.flush()
+    assert heard == []
+    await worker.close()
+    await gateway.close()
+
+
+async def test_gateway_may_publish_records_and_nothing_else(bus: Bus) -> None:
+    await bus.prepare((ME, (TRADES,)))
+    gateway = await bus.connect("gateway")
+    for subject in (f"$JS.API.CONSUMER.MSG.NEXT.PUSH.{ME}", "$JS.API.STREAM.INFO.PUSH", "other.1.2.3"):
+        assert await _denied(gateway, subject)
+    assert not await publish(gateway, "PUSH", pack("a"))
+    await gateway.close()
+
+
+async def test_user_whose_time_is_over_is_refused(bus: Bus) -> None:
+    creds = mint_user(bus.made.account_seed, "late", [">"], [">"], expires=int(time.time()) - 5)
+    with pytest.raises(BusError):
+        await bus.connect("late", creds)
+
+
+async def test_user_of_another_account_is_refused(bus: Bus) -> None:
+    with pytest.raises(BusError):
+        await bus.connect("admin", new_installation().admin)

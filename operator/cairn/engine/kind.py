@@ -129,12 +129,21 @@ class Io(Protocol):
 class Kind(Protocol):
     """One kind of user-written object. Implementations hold settings only, no state."""
 
-    resource: Resource
-    model: type[BaseModel]
-    children: tuple[Resource, ...]
-    """Watched kinds of what it makes. Secrets, Roles and RoleBindings are never watched: name them in `unwatched`."""
-    finalizer: bool
-    """Whether something outside the cluster (or retained data) must be seen to before the object goes."""
+    @property
+    def resource(self) -> Resource:
+        """What users write."""
+
+    @property
+    def model(self) -> type[BaseModel]:
+        """The whole object's model: what it refuses ends as Stalled, InvalidSpec."""
+
+    @property
+    def children(self) -> tuple[Resource, ...]:
+        """Watched kinds of what it makes. Secrets, Roles and RoleBindings are never watched: see `unwatched`."""
+
+    @property
+    def finalizer(self) -> bool:
+        """Whether something outside the cluster (or retained data) must be seen to before the object goes."""
 
     def unwatched(self, obj: Obj) -> Iterable[Ref]:
         """Secrets and RoleBindings that this object may have made, read by name on every pass."""

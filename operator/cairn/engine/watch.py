@@ -27,7 +27,7 @@ async def watch(engine: Engine, connect: Connection, stop: Any) -> None:
     """Watch every kind of the engine until `stop` (an asyncio.Event) is set. Raises what ends kopf."""
     registry = kopf.OperatorRegistry()
 
-    @kopf.on.login(registry=registry)
+    @kopf.on.login(registry=registry)  # type: ignore[untyped-decorator]  # kopf is not followed: it types slowly
     async def login(**_: Any) -> kopf.ConnectionInfo:
         return connect()
 
@@ -56,7 +56,7 @@ def connection(configuration: Any) -> kopf.ConnectionInfo:
 def _observe(engine: Engine, registry: kopf.OperatorRegistry, resource: Resource) -> None:
     where = (resource.group, resource.version, resource.plural)
 
-    @kopf.on.event(*where, registry=registry, id=resource.plural)
+    @kopf.on.event(*where, registry=registry, id=resource.plural)  # type: ignore[untyped-decorator]
     async def seen(event: Any, **_: Any) -> None:
         engine.seen(_plain(resource, event["object"]), deleted=event["type"] == "DELETED")
 

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster.engine import toy as toys
-from devcluster import ControlPlane
 
 from cairn.api.resources import NAMESPACE, Obj, Ref, Resource
 from cairn.engine.cluster import Cluster, KubernetesTransport, Transport, load_configuration
 from cairn.engine.loop import Engine, Pace
 from cairn.engine.watch import connection, watch
+from cluster.engine import toy as toys
+from devcluster import ControlPlane
 
 CRDS = Resource("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", namespaced=False)
 
@@ -75,7 +75,7 @@ async def settle(engine: Engine) -> None:
 async def until(what: str, check: Callable[[], Awaitable[Any]], seconds: float = 20) -> Any:
     """Await a condition of the cluster; asking is the only way there is."""
     async with asyncio.timeout(seconds):
-        while not (found := await check()):
+        while not (found := await check()):  # noqa: ASYNC110 - the cluster has no event of ours
             await asyncio.sleep(0.05)
     assert found, what
     return found

@@ -8,12 +8,12 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from cluster.engine.conftest import make_namespace, settle
-from cluster.engine.toy import TOY, ToyKind, toy
 
 from cairn.api.resources import CONFIGMAP, PVC, SECRET, Obj, Ref, Resource
 from cairn.engine.cluster import Cluster, Request, Response, Transport
 from cairn.engine.loop import Engine
+from cluster.engine.conftest import make_namespace, settle
+from cluster.engine.toy import TOY, ToyKind, toy
 
 FEWEST_CALLS = 60
 """Fewer calls than this mean that the life below lost a part: look before you lower it."""
@@ -135,7 +135,8 @@ async def test_crash_at_every_call_ends_in_the_same_state(transport: Transport, 
             lives.create_task(crash(at))
     kinds = ", ".join(f"{count} {method}" for method, count in sorted(Counter(calls).items()))
     print(
-        f"\n{len(calls)} API calls ({kinds}), {len(calls)} crash points {'after' if after else 'before'} the server acted"
+        f"\n{len(calls)} API calls ({kinds}), "
+        f"{len(calls)} crash points {'after' if after else 'before'} the server acted"
     )
     assert not different, different
     assert len(calls) >= FEWEST_CALLS

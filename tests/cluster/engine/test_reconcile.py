@@ -6,13 +6,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from cluster.engine.conftest import settle
-from cluster.engine.toy import TOY, ToyKind, toy
-from devcluster import ControlPlane
 
 from cairn.api.resources import CONFIGMAP, EVENT, PVC, SECRET, Obj, Ref
 from cairn.engine.cluster import Cluster
 from cairn.engine.loop import Engine
+from cluster.engine.conftest import settle
+from cluster.engine.toy import TOY, ToyKind, toy
+from devcluster import ControlPlane
 
 
 @pytest.fixture
@@ -186,5 +186,5 @@ def writes(plane: ControlPlane, namespace: str) -> int:
         if event["verb"] in verbs
         and event["stage"] == "ResponseComplete"
         and str(event.get("userAgent", "")).startswith("cairn/")
-        and event.get("objectRef", {}).get("namespace") == namespace  # type: ignore[attr-defined]
+        and event.get("objectRef", {}).get("namespace") == namespace
     )

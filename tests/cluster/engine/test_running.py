@@ -8,11 +8,10 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any
 
-from cluster.engine.conftest import Running, until
-from cluster.engine.toy import TOY, toy
-
 from cairn.api.resources import CONFIGMAP, SECRET, Obj, Ref
 from cairn.engine.cluster import Cluster
+from cluster.engine.conftest import Running, until
+from cluster.engine.toy import TOY, toy
 
 
 async def ready(cluster: Cluster, key: Ref) -> Obj:

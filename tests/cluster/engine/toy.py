@@ -77,7 +77,7 @@ CRD: Obj = {
 
 
 class ToyKind:
-    """spec.values becomes one ConfigMap each; a Secret is minted; `data` is a retained claim; `plays` names a sibling."""
+    """A ConfigMap for each of spec.values, a minted Secret, a retained claim if `data`; `plays` names a sibling."""
 
     resource = TOY
     model: type[BaseModel] = Toy

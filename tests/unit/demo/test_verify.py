@@ -6,9 +6,8 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-import pytest
-
 import demo
+import pytest
 from demo.log import Answer, Entry
 from demo.verify import Row, Tables, Verdict, compare, percentile, report
 

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+# The single door: what people and CI run. `make help` lists it.
+SHELL := /bin/sh
+STEP := scripts/step
+VENV := $(shell scripts/python-env.sh)
+PY := $(VENV)/bin/python
+export PYTHONPATH := $(CURDIR)/operator
+export PYTHONDONTWRITEBYTECODE := 1
+CAIRN := $(PY) -m cairn
+PYTEST := $(PY) -m pytest -q
+DATA_PACKAGES := postgresql
+
+.DEFAULT_GOAL := help
+.PHONY: help env lint format test test-unit test-cluster test-data test-pods demo demo-down crds lock clean data-packages
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
+
+env: ## make the virtual environment in the cache
+	@test -n "$(VENV)" || exit 3
+	@test -e $(VENV)/ready || $(STEP) "virtual environment" scripts/python-env.sh --make
+
+lint: env ## style, types and import rules
+	@$(STEP) "ruff" $(PY) -m ruff check .
+	@$(STEP) "ruff format" $(PY) -m ruff format --check .
+	@$(STEP) "mypy" $(PY) -m mypy operator tests demo
+	@$(STEP) "import rules" $(VENV)/bin/lint-imports --no-cache
+
+format: env ## put the code into shape
+	@$(PY) -m ruff check --fix -q . ; $(PY) -m ruff format -q .
+
+test: env data-packages ## all tests; what is missing on this machine is installed or named
+	@$(STEP) "dev cluster's binaries and images" $(PY) tests/devcluster/devcluster.py build
+	@$(STEP) "tests" $(PYTEST) --durations=10
+
+test-unit: env ## the fast ones, without a cluster
+	@$(STEP) "unit tests" $(PYTEST) tests/unit
+
+test-cluster: env ## against a real API server
+	@$(STEP) "control plane's binaries" $(PY) tests/devcluster/devcluster.py build --what controlplane
+	@$(STEP) "cluster tests" $(PYTEST) tests/cluster tests/devcluster
+
+test-data: env data-packages ## against real databases and a real bus
+	@$(STEP) "binaries" $(PY) tests/devcluster/devcluster.py build --what controlplane
+	@$(STEP) "data tests" $(PYTEST) tests/data tests/chaos
+
+test-pods: env ## with real pods (root on Linux)
+	@$(STEP) "dev cluster's binaries and images" $(PY) tests/devcluster/devcluster.py build
+	@$(STEP) "pod tests" $(PYTEST) tests/pods
+
+data-packages:
+	@scripts/ensure-debian-packages.sh --why "a real PostgreSQL for the data tests" $(DATA_PACKAGES)
+
+demo: env ## the main job on a cluster of its own: real orders into a seller's database, with faults
+	@$(PY) demo/run.py
+
+demo-down: env ## take the demo's cluster down
+	@$(PY) demo/run.py --down
+
+crds: env ## write crds/ and the charts' generated parts from the models
+	@$(CAIRN) crds
+
+lock: env ## renew the lock files, with hashes and without URLs
+	@for set in "" "-dev"; do \
+	  $(VENV)/bin/uv pip compile pyproject.toml $${set:+--extra dev} --upgrade --generate-hashes --no-emit-index-url \
+	    --no-header --universal --quiet --python-version 3.11 -o requirements$$set.lock || exit 1; done
+
+clean: ## remove what was built in the tree (the cache stays)
+	rm -rf build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+include tests/devcluster/devcluster.mk

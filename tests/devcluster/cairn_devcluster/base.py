@@ -89,8 +89,11 @@ def wait_for(what: str, ready: Callable[[], bool], *, seconds: float, every: flo
 
 
 def alive(pid: int) -> bool:
-    """Whether a process runs; a zombie does not."""
+    """Whether a process runs. A zombie does not, unless threads of it are still ending and hold its files."""
+    process = Path(f"/proc/{pid}")
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+        if (process / "stat").read_text().rpartition(")")[2].split()[0] not in "ZX":
+            return True
+        return len(list((process / "task").iterdir())) > 1
     except OSError:
         return False

@@ -65,6 +65,7 @@ _KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
         "PodDisruptionBudget",
         {"spec": {"maxUnavailable": 1, "selector": {"matchLabels": _APP}}},
     ),
+    "storageclasses": ("storage.k8s.io/v1", "StorageClass", {"provisioner": "none"}),
     "leases": ("coordination.k8s.io/v1", "Lease", {"spec": {"holderIdentity": "a", "leaseDurationSeconds": 12}}),
     "rolebindings": ("rbac.authorization.k8s.io/v1", "RoleBinding", {}),
     "sellers": (_CAIRN, "Seller", {"spec": {"id": "2088", "namespace": "seller-sample", "planRef": {"name": "x"}}}),
@@ -87,7 +88,7 @@ _KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
         {"spec": {"databaseRef": {"name": "shop-db"}, "databaseName": "shop", "shops": ["55501"]}},
     ),
 }
-_CLUSTER_SCOPED = ("namespaces", "persistentvolumes", "sellers", "serviceplans")
+_CLUSTER_SCOPED = ("namespaces", "persistentvolumes", "storageclasses", "sellers", "serviceplans")
 
 
 def sample(plural: str, name: str, namespace: str) -> dict[str, Any]:

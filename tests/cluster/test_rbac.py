@@ -75,8 +75,9 @@ NEEDS = [
     *rights("cluster", "create patch", "namespaces"),
     *rights("cluster", "get create patch", "rbac.authorization.k8s.io/rolebindings"),
     *rights("cluster", "bind", "rbac.authorization.k8s.io/clusterroles", name="cairn-seller-namespace"),
-    # a database's volume is kept; transitions are told
+    # a database's volume is kept, and grows where its class lets it; transitions are told
     *rights("cluster", "get patch", "persistentvolumes"),
+    *rights("cluster", "get", "storage.k8s.io/storageclasses"),
     *rights("cluster", "create", "events"),
     # children are applied (create and patch), pruned (delete)
     *rights("seller", "create patch delete", *_CORE[1:], *_OTHER),
@@ -90,7 +91,7 @@ NEEDS = [
 ]
 
 _VERSIONS = {"cairn.dev": "v1alpha1"}
-_CLUSTER_SCOPED = ("namespaces", "persistentvolumes", "sellers", "serviceplans", "clusterroles")
+_CLUSTER_SCOPED = ("namespaces", "persistentvolumes", "storageclasses", "sellers", "serviceplans", "clusterroles")
 _ROLE = {
     "cluster": f"{ROLES}/clusterroles/cairn-operator",
     "seller": f"{ROLES}/clusterroles/cairn-seller-namespace",

@@ -105,6 +105,11 @@ def _standing(seller: Seller, plan: ServicePlan, observed: Observed, now: dateti
         conditions = progressing(Reason.PROGRESSING, message)
         # Nothing is written into a namespace that goes, and nothing before it stands.
         return Plan(() if phase == "Terminating" else (home,), conditions=conditions, hold=True)
+    binding = objects.role_binding(name, namespace, platform.namespace)
+    guards_made = progressing(Reason.PROGRESSING, "the guards of the namespace are being made")
+    if observed.children.get(ref_of(binding)) is None:
+        # Cairn has no right in the namespace but what this one gives: until it stands, nothing else can be written.
+        return Plan((home, Child(binding)), conditions=guards_made, hold=True)
     size = plan.spec.size
     quota = objects.quota(
         name,
@@ -118,14 +123,13 @@ def _standing(seller: Seller, plan: ServicePlan, observed: Observed, now: dateti
         objects.limit_range(name, namespace),
         objects.default_deny(name, namespace),
         objects.dns(name, namespace),
-        objects.role_binding(name, namespace, platform.namespace),
     )
     status: Obj = {"namespace": namespace, "quota": _quota_status(quota, observed)}
     if price := price_at(plan.spec.prices, now):
         status["cost"] = {"currency": platform.currency, "month": price.monthly}
-    missing = [child for child in guards[:4] if observed.children.get(ref_of(child)) is None]
-    conditions = progressing(Reason.PROGRESSING, "the guards of the namespace are being made") if missing else ready()
-    children = (home, *(Child(guard) for guard in guards))
+    missing = [child for child in guards if observed.children.get(ref_of(child)) is None]
+    conditions = guards_made if missing else ready()
+    children = (home, Child(binding), *(Child(guard) for guard in guards))
     return Plan(children, status, conditions, next=next_price(plan.spec.prices, now))
 
 

@@ -76,9 +76,17 @@ def active_namespace(owner: Obj) -> Obj:
 
 def standing(owner: Obj) -> Observed:
     """The world after the plan was carried out in full."""
+    entered = with_its_binding(owner)
+    plan = KIND.plan(owner, entered, NOW)
+    home = active_namespace(owner)
+    return seen(owner, service_plan(), children=(home, *(owned(child.obj, owner) for child in plan.children[1:])))
+
+
+def with_its_binding(owner: Obj) -> Observed:
+    """The namespace stands, and Cairn has its rights in it."""
     home = active_namespace(owner)
     plan = KIND.plan(owner, seen(owner, service_plan(), children=(home,)), NOW)
-    return seen(owner, service_plan(), children=(home, *(owned(child.obj, owner) for child in plan.children[1:])))
+    return seen(owner, service_plan(), children=(home, owned(plan.children[1].obj, owner)))
 
 
 def shown(plan: Plan) -> list[tuple[str, bool | None, Reason]]:
@@ -93,16 +101,24 @@ def test_seller_in_an_empty_world_makes_only_its_namespace() -> None:
     assert shown(plan) == [("Ready", False, Reason.PROGRESSING), ("Reconciling", True, Reason.PROGRESSING)]
 
 
-def test_seller_with_an_active_namespace_makes_its_guards() -> None:
+def test_seller_with_an_active_namespace_gives_cairn_its_rights_there_first() -> None:
     owner = seller()
     plan = KIND.plan(owner, seen(owner, service_plan(), children=(active_namespace(owner),)), NOW)
+    assert [child.obj["kind"] for child in plan.children] == ["Namespace", "RoleBinding"]
+    assert plan.hold
+    assert shown(plan) == [("Ready", False, Reason.PROGRESSING), ("Reconciling", True, Reason.PROGRESSING)]
+
+
+def test_seller_with_cairns_rights_in_its_namespace_makes_its_guards() -> None:
+    owner = seller()
+    plan = KIND.plan(owner, with_its_binding(owner), NOW)
     assert [(child.obj["kind"], child.obj["metadata"]["name"]) for child in plan.children] == [
         ("Namespace", "seller-2088"),
+        ("RoleBinding", "cairn-operator"),
         ("ResourceQuota", "cairn"),
         ("LimitRange", "cairn"),
         ("NetworkPolicy", "cairn-default-deny"),
         ("NetworkPolicy", "cairn-dns"),
-        ("RoleBinding", "cairn-operator"),
     ]
     assert not plan.hold
 
@@ -156,7 +172,7 @@ def test_seller_that_comes_back_finds_its_namespace_again() -> None:
     there = namespace(MADE | {"cairn.dev/owner-uid": "uid-of-an-earlier-object"})
     plan = KIND.plan(seller(), seen(seller(), service_plan(), there), NOW)
     assert plan.children[0].adopt
-    assert len(plan.children) == 6
+    assert [child.obj["kind"] for child in plan.children] == ["Namespace", "RoleBinding"]
 
 
 def test_seller_whose_namespace_terminates_writes_nothing_into_it() -> None:

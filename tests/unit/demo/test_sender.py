@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-
 from demo import sender
 from demo.log import Answer, read
 from demo.orders import Record, Shop, Stream

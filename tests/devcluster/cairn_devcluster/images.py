@@ -103,8 +103,8 @@ class Image:
         return out
 
 
-def _of_binary(module: build.Module, name: str) -> Callable[[Path], list[Path]]:
-    return lambda scratch: [oci.layer(scratch / "0.tar", [(build.binary(name), name)])]
+def _of_binary(module: build.Module, name: str, place: str = "") -> Callable[[Path], list[Path]]:
+    return lambda scratch: [oci.layer(scratch / "0.tar", [(build.binary(name), place + name)])]
 
 
 def _postgres_layers(scratch: Path) -> list[Path]:
@@ -121,8 +121,8 @@ COREDNS = Image(
     oci.Config(("/coredns",)),
 )  # fmt: skip
 NATS = Image(
-    "nats", NATS_REF, lambda: (build.TOOLS.key(),), _of_binary(build.TOOLS, "nats-server"),
-    oci.Config(("/nats-server",), user="65532:65532"),
+    "nats", NATS_REF, lambda: (build.TOOLS.key(),), _of_binary(build.TOOLS, "nats-server", "usr/bin/"),
+    oci.Config(("/usr/bin/nats-server",), user="65532:65532"),
 )  # fmt: skip
 POSTGRES = Image(
     "postgres", POSTGRES_REF, lambda: (POSTGRES_ROOTFS,), _postgres_layers,

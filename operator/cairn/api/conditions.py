@@ -36,6 +36,7 @@ class Reason(StrEnum):
     SECRET_NOT_FOUND = "SecretNotFound"
     CREDENTIALS_LOST = "CredentialsLost"
     DATA_EXISTS = "DataExists"
+    VOLUME_LOST = "VolumeLost"
     IDENTITY_MISMATCH = "IdentityMismatch"
     STORAGE_SHRINK_REFUSED = "StorageShrinkRefused"
     STORAGE_CLASS_CANNOT_GROW = "StorageClassCannotGrow"

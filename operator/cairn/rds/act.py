@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The deeds of a SellerRDS's plan. Each is idempotent, reads what it needs anew, and never logs a secret."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import asyncpg
+
+from cairn.api.conditions import Reason
+from cairn.api.platform import Platform
+from cairn.api.resources import POD, PV, SECRET, Obj, Ref
+from cairn.api.secrets import raw, secret, text
+from cairn.api.sellerrds import SellerRDS
+from cairn.engine.kind import Action, ActionError, Io, Observed
+from cairn.rds import credentials, objects, pod
+from cairn.rds.certificates import new_ca, new_certificate
+from cairn.rds.credentials import Address, Login
+from cairn.rds.probe import target_of
+from cairn.sql.errors import SqlError
+from cairn.sql.logins import grant_connect, reload_config
+from cairn.sql.postgresql import Connection, connect
+from cairn.sql.roles import ensure_database, ensure_role
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Everything a deed works with."""
+
+    rds: SellerRDS
+    observed: Observed
+    io: Io
+    platform: Platform
+
+    @property
+    def name(self) -> str:
+        return self.rds.metadata.name
+
+    @property
+    def namespace(self) -> str:
+        return self.rds.metadata.namespace
+
+    def secret_ref(self, name: str) -> Ref:
+        return Ref(SECRET, self.namespace, name)
+
+
+async def act(action: Action, rds: SellerRDS, observed: Observed, io: Io, platform: Platform) -> None:
+    try:
+        await DEEDS[action.name](action, Scene(rds, observed, io, platform))
+    except SqlError as error:
+        raise ActionError(error.reason, error.message) from error
+    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise ActionError(Reason.ACTION_FAILED, f"{action.name}: {error}") from error
+
+
+async def _mint_ca(action: Action, scene: Scene) -> None:
+    live = await scene.io.get(scene.secret_ref(action.args["secret"]))
+    if not credentials.ca_stands(live, datetime.now(UTC)):
+        await _write(scene, action.args["secret"], live, new_ca(f"{scene.namespace}/{scene.name}"[:60]))
+
+
+async def _mint_certificate(action: Action, scene: Scene) -> None:
+    ca = await scene.io.get(scene.secret_ref(credentials.ca_secret(scene.name)))
+    live = await scene.io.get(scene.secret_ref(action.args["secret"]))
+    names = tuple(action.args["names"])
+    if credentials.tls_stands(live, ca, names, datetime.now(UTC)):
+        return
+    try:
+        made = new_certificate({key: raw(ca, key) for key in ("ca.crt", "ca.key")}, list(names))
+    except ValueError as error:
+        message = f"Secret {credentials.ca_secret(scene.name)} holds no usable authority ({error}): delete it"
+        raise ActionError(Reason.CREDENTIALS_LOST, message) from error
+    await _write(scene, action.args["secret"], live, made)
+
+
+async def _mint_login(action: Action, scene: Scene) -> None:
+    args = action.args
+    login = Login(args["secret"], args["role"], args["username"], args["database"])
+    live = await scene.io.get(scene.secret_ref(login.secret))
+    address = Address(args["host"], args["port"], await _ca(scene))
+    password = text(live, "password") or secrets.token_urlsafe(24)
+    made = credentials.connection(login, address, password)
+    await _write(scene, login.secret, live, {key: value.encode() for key, value in made.items()})
+
+
+async def _ca(scene: Scene) -> str:
+    external = scene.rds.spec.external
+    if external is None:
+        name: str | None = credentials.ca_secret(scene.name)
+    else:
+        name = external.ca_secret_ref.name if external.ca_secret_ref else None
+    return text(await scene.io.get(scene.secret_ref(name)), "ca.crt") if name else ""
+
+
+async def _write(scene: Scene, name: str, live: Obj | None, data: Mapping[str, bytes]) -> None:
+    """Create the Secret, or set these keys of the one that stands, if it is ours."""
+    if live is None:
+        labels = objects.selector(scene.name) | {"cairn.dev/retain": "true"}
+        if await scene.io.create(secret(scene.namespace, name, labels, data)) is not None:
+            return
+        raise ActionError(Reason.CONFLICT, f"Secret {name} was made by somebody else just now; looking again")
+    labels = live["metadata"].get("labels") or {}
+    if (labels.get("cairn.dev/owner-kind"), labels.get("cairn.dev/owner-name")) != ("SellerRDS", scene.name):
+        message = f"Secret {name} exists and was not made for this object: it is left alone. Rename or delete it"
+        raise ActionError(Reason.CONFLICT, message)
+    await scene.io.update_data(scene.secret_ref(name), data)
+
+
+async def _keep_volume(action: Action, scene: Scene) -> None:
+    await _reclaim_policy(action, scene, "Retain")
+
+
+async def _give_up_volume(action: Action, scene: Scene) -> None:
+    await _reclaim_policy(action, scene, "Delete")
+
+
+async def _reclaim_policy(action: Action, scene: Scene, policy: str) -> None:
+    ref = Ref(PV, "", action.args["volume"])
+    volume = await scene.io.get(ref)
+    claim = ((volume or {}).get("spec") or {}).get("claimRef") or {}
+    # Only our own claim's volume: what was seen may be a moment old, and volumes belong to the whole cluster.
+    if (claim.get("namespace"), claim.get("name")) == (scene.namespace, objects.claim_name(scene.name)):
+        await scene.io.patch(ref, {"spec": {"persistentVolumeReclaimPolicy": policy}})
+
+
+async def _resize(action: Action, scene: Scene) -> None:
+    ref = Ref(POD, scene.namespace, action.args["pod"])
+    live = await scene.io.get(ref)
+    if live is None or pod.terminating(live):
+        return
+    size = {"cpu": action.args["cpu"], "memory": action.args["memory"]}
+    # The whole list goes back: a merge patch replaces lists, and the server takes over the resources only.
+    containers = [
+        {**container, "resources": {**(container.get("resources") or {}), "requests": size, "limits": size}}
+        if container["name"] == objects.CONTAINER
+        else container
+        for container in live["spec"]["containers"]
+    ]
+    await scene.io.patch(ref, {"spec": {"containers": containers}}, "resize")
+
+
+async def _database(action: Action, scene: Scene) -> None:
+    args = action.args
+    passwords = [await _password(scene, args[key]) for key in ("ownerSecret", "readerSecret")]
+    conn = await _connection(scene)
+    try:
+        await ensure_role(conn, args["owner"], password=passwords[0])
+        await ensure_role(conn, args["reader"], password=passwords[1])
+        await ensure_database(conn, args["database"], args["owner"])
+        await grant_connect(conn, args["database"], args["reader"])
+    finally:
+        await conn.close(timeout=2)
+
+
+async def _password(scene: Scene, name: str) -> str:
+    found = text(await scene.io.get(scene.secret_ref(name)), "password")
+    if not found:
+        raise ActionError(Reason.SECRET_NOT_FOUND, f"Secret {name} has no password yet")
+    return found
+
+
+async def _reload(action: Action, scene: Scene) -> None:
+    conn = await _connection(scene)
+    try:
+        await reload_config(conn)
+    finally:
+        await conn.close(timeout=2)
+
+
+async def _connection(scene: Scene) -> Connection:
+    target = await target_of(scene.rds, scene.observed, scene.platform)
+    if target is None:
+        raise ActionError(Reason.DATABASE_NOT_READY, "the server is not ready")
+    return await connect(target, timeout=5)
+
+
+DEEDS: Mapping[str, Callable[[Action, Scene], Awaitable[None]]] = {
+    "mint-ca": _mint_ca,
+    "mint-certificate": _mint_certificate,
+    "mint-login": _mint_login,
+    "keep-volume": _keep_volume,
+    "give-up-volume": _give_up_volume,
+    "resize": _resize,
+    "database": _database,
+    "reload": _reload,
+}

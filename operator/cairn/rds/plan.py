@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a SellerRDS should consist of. Pure: whose it is, whether it goes, then own server or external one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from cairn.api.conditions import Condition, Reason, progressing
+from cairn.api.lookup import parsed, seller_of, seller_ref
+from cairn.api.platform import Platform
+from cairn.api.resources import NAMESPACE, PVC, SECRET, Obj, Ref
+from cairn.api.sellerrds import SellerRDS
+from cairn.engine.kind import Observed, Plan
+from cairn.rds import credentials, objects, pod, volume
+from cairn.rds.external import plan_external
+from cairn.rds.own import plan_own
+
+CONFIRM = "cairn.dev/confirm-delete"
+
+
+def plan_sellerrds(obj: Obj, observed: Observed, now: datetime, platform: Platform) -> Plan:
+    rds = parsed(SellerRDS, obj)
+    if isinstance(rds, tuple):
+        return Plan(conditions=rds, hold=True)
+    namespace = rds.metadata.namespace
+    home = observed.ref(NAMESPACE, namespace)
+    if rds.metadata.deletion_timestamp:
+        return _gone(rds, observed, home)
+    ref = seller_ref(home)
+    seller = seller_of(namespace, home, observed.refs.get(ref) if ref else None)
+    if isinstance(seller, tuple):
+        return Plan(conditions=seller, hold=True)
+    build = plan_external if rds.spec.external else plan_own
+    return build(rds, observed, now, platform)
+
+
+def _gone(rds: SellerRDS, observed: Observed, home: Obj | None) -> Plan:
+    """Retain lets go of everything that holds data. Delete deletes it, once confirmed by name."""
+    name, namespace = rds.metadata.name, rds.metadata.namespace
+    retained = _retained(rds, observed)
+    # A namespace that goes takes its claims along whatever is said here, and their volumes are kept: don't hold it up.
+    if rds.spec.deletion_policy == "Retain" or not retained or pod.terminating(home):
+        return Plan(conditions=_deleting("volume and passwords, if any, are kept"), hold=True, released=True)
+    if rds.metadata.annotations.get(CONFIRM) != name:
+        message = (
+            f"spec.deletionPolicy is Delete, which destroys {', '.join(ref.name for ref in retained)}: confirm with "
+            f"kubectl annotate sellerrds {name} -n {namespace} {CONFIRM}={name}, or set spec.deletionPolicy to Retain"
+        )
+        return Plan(conditions=_deleting(message), hold=True)
+    if actions := volume.give_up(rds, observed):
+        return Plan(conditions=_deleting("the volume is being given up"), actions=actions, hold=True)
+    return Plan(conditions=_deleting("server, volume and passwords are being deleted"), delete=retained)
+
+
+def _retained(rds: SellerRDS, observed: Observed) -> tuple[Ref, ...]:
+    """What holds data or opens it, and stands."""
+    name, namespace = rds.metadata.name, rds.metadata.namespace
+    secrets = credentials.secret_names(name, (database.name for database in rds.spec.databases))
+    refs = [Ref(PVC, namespace, objects.claim_name(name)), *(Ref(SECRET, namespace, secret) for secret in secrets)]
+    return tuple(ref for ref in refs if observed.children.get(ref) is not None)
+
+
+def _deleting(message: str) -> tuple[Condition, ...]:
+    return progressing(Reason.DELETING, message)

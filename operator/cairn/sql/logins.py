@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether logins work as their Secrets say, and the small grants that let them in."""
+
+from __future__ import annotations
+
+import binascii
+import hmac
+from base64 import b64decode
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+import asyncpg
+
+from cairn.api.conditions import Reason
+from cairn.sql.errors import SqlError
+from cairn.sql.postgresql import Connection, Target, connect
+from cairn.sql.quoting import identifier
+from cairn.sql.roles import scram_verifier
+
+
+def opens(verifier: str | None, password: str) -> bool:
+    """Whether a password is the one that PostgreSQL stored a SCRAM verifier of."""
+    if not verifier or not password.isascii():
+        return False
+    try:
+        _, parameters, _ = verifier.split("$")
+        iterations, salt = parameters.split(":")
+        known = scram_verifier(password, salt=b64decode(salt, validate=True), iterations=int(iterations))
+    except (ValueError, binascii.Error):
+        return False
+    return hmac.compare_digest(known, verifier)
+
+
+async def passwords_open(conn: Connection, target: Target, logins: Mapping[str, tuple[str, str]]) -> dict[str, bool]:
+    """For each login (name to password and database): whether its password opens it.
+
+    A superuser reads it off the stored verifiers; any other admin has to try.
+    """
+    try:
+        rows = await conn.fetch(
+            "SELECT rolname, rolpassword FROM pg_catalog.pg_authid WHERE rolname = ANY($1)", list(logins)
+        )
+    except asyncpg.InsufficientPrivilegeError:
+        return {
+            name: await _logs_in(replace(target, user=name, password=password, database=database))
+            for name, (password, database) in logins.items()
+        }
+    stored = {row["rolname"]: row["rolpassword"] for row in rows}
+    return {name: opens(stored.get(name), password) for name, (password, _) in logins.items()}
+
+
+async def _logs_in(target: Target) -> bool:
+    try:
+        conn = await connect(target, timeout=3)
+    except SqlError as error:
+        # Anything after the password was taken (no CONNECT yet, no such database) is not the password's fault.
+        return error.reason is not Reason.AUTHENTICATION_FAILED
+    await conn.close()
+    return True
+
+
+async def may_connect(conn: Connection, pairs: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Of these roles and databases, those where the one may connect to the other. Both must exist."""
+    rows = await conn.fetch(
+        "SELECT r, d FROM pg_catalog.unnest($1::pg_catalog.text[], $2::pg_catalog.text[]) AS wanted(r, d)"
+        " WHERE EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = r)"
+        " AND EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = d)"
+        " AND pg_catalog.has_database_privilege(r, d, 'CONNECT')",
+        *([list(column) for column in zip(*pairs, strict=True)] or [[], []]),
+    )
+    return {(row["r"], row["d"]) for row in rows}
+
+
+async def grant_connect(conn: Connection, database: str, role: str) -> None:
+    await conn.execute(f"GRANT CONNECT ON DATABASE {identifier(database)} TO {identifier(role)}")
+
+
+async def reload_config(conn: Connection) -> None:
+    """The server reads its configuration and certificate anew; open connections go on."""
+    await conn.execute("SELECT pg_catalog.pg_reload_conf()")
+
+
+async def loaded_at(conn: Connection) -> str:
+    """When the server last read its configuration, ISO 8601."""
+    when = await conn.fetchval("SELECT pg_catalog.pg_conf_load_time()")
+    return str(when.isoformat())

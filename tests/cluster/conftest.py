@@ -7,7 +7,28 @@ from collections.abc import Iterator
 
 import pytest
 
+from cairn.api.crd import CRDS
+from cairn.api.text import to_yaml
+from cluster.caller import Caller
 from cluster.charted import OPERATOR_SUBJECT, OTHER, ROLES, Charted, binding, charted_cluster
+from devcluster import ControlPlane
+
+
+@pytest.fixture(scope="session")
+def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """A control plane with nothing of Cairn but its CRDs. Tests that stop it start one of their own."""
+    with ControlPlane.start(tmp_path_factory.mktemp("control-plane"), name="test") as running:
+        crds = [crd.manifest() for crd in CRDS]
+        running.kubectl("apply", "--server-side", "-f", "-", input=to_yaml(*crds))
+        names = [f"crd/{crd.name}" for crd in CRDS]
+        running.kubectl("wait", "--for=condition=Established", *names, "--timeout=30s")
+        yield running
+
+
+@pytest.fixture(scope="session")
+def admin(control_plane: ControlPlane) -> Caller:
+    """Its API as cluster-admin."""
+    return Caller(control_plane.server, control_plane.directory / "pki")
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 from pydantic import BaseModel
 
@@ -64,20 +65,8 @@ class Crd:
         return f"{self.resource.plural}.{self.resource.group}"
 
     def schema(self) -> Schema:
-        """The structural schema of the whole object, with the rules as objects under `x-rules`."""
-        return {
-            "type": "object",
-            "description": self.model.__doc__,
-            "required": ["spec"],
-            "properties": {
-                "apiVersion": {"type": "string", "description": "Version of this schema."},
-                "kind": {"type": "string", "description": "Kind of this object."},
-                "metadata": {"type": "object", "properties": {"name": {"type": "string"}}},
-                "spec": _part(self.model, "spec"),
-                "status": _undefaulted(_part(self.model, "status")),
-            },
-            "x-rules": list(self.model.rules),
-        }
+        """The structural schema of the whole object, with the rules as objects under `x-rules`. Not to be changed."""
+        return _schema(self.model)
 
     def manifest(self) -> Obj:
         """The CustomResourceDefinition."""
@@ -109,6 +98,23 @@ class Crd:
                 ],
             },
         }
+
+
+@cache
+def _schema(model: type[CustomObject]) -> Schema:
+    return {
+        "type": "object",
+        "description": model.__doc__,
+        "required": ["spec"],
+        "properties": {
+            "apiVersion": {"type": "string", "description": "Version of this schema."},
+            "kind": {"type": "string", "description": "Kind of this object."},
+            "metadata": {"type": "object", "properties": {"name": {"type": "string"}}},
+            "spec": _part(model, "spec"),
+            "status": _undefaulted(_part(model, "status")),
+        },
+        "x-rules": list(model.rules),
+    }
 
 
 def _part(model: type[CustomObject], name: str) -> Schema:

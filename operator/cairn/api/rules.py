@@ -7,6 +7,7 @@ passes and one that is refused, and both languages must agree on them.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ from cairn.api.resources import Obj
 
 Twin = Callable[[Obj, Obj], bool]
 """(new, old) -> whether it holds. Both with their defaults; old is {} for a rule that does not look at it."""
-Reason = Literal["FieldValueInvalid", "FieldValueForbidden", "FieldValueRequired", "FieldValueDuplicate"]
+Reason = Literal["FieldValueInvalid", "FieldValueForbidden", "FieldValueRequired"]
+"""Not FieldValueDuplicate: with that the API server keeps the message to itself."""
 
 _RESERVED = re.compile(
     "(true|false|null|in|as|break|const|continue|else|for|function|if|import|let|loop|package|namespace|return|var|void"
@@ -106,7 +108,7 @@ def at(obj: Any, path: str) -> Any:
 def _printed(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    return f"[{', '.join(map(_printed, value))}]" if isinstance(value, list) else str(value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list) else str(value)
 
 
 def immutable(field: str, remedy: str, *, name: str | None = None) -> Rule:

@@ -68,7 +68,6 @@ SPEC_RULES = (
         cel="self.shops.all(s, self.shops.exists_one(t, t.id == s.id))",
         twin=_shop_ids_unique,
         message="spec.shops lists the same id twice {value}: give each shop one entry",
-        reason="FieldValueDuplicate",
         value=Value("self.shops.filter(s, !self.shops.exists_one(t, t.id == s.id)).map(s, s.id)", _ids_given_twice),
     ),
 )

@@ -64,8 +64,10 @@ _CPU, _MEMORY, _STORAGE = (same_quantity(f"size.{key}") for key in ("cpu", "memo
 
 
 def _same_size(new: Obj, old: Obj) -> bool:
-    same = all(holds(new, old) for _, holds in (_CPU, _MEMORY, _STORAGE))
-    return same and new["size"].get("connections") == old["size"].get("connections")
+    if new["for"] != old["for"]:  # one complaint is enough
+        return True
+    connections = (new["size"].get("connections"), old["size"].get("connections"))
+    return connections[0] == connections[1] and all(holds(new, old) for _, holds in (_CPU, _MEMORY, _STORAGE))
 
 
 def _none_edited(new: Obj, old: Obj) -> bool:
@@ -95,7 +97,7 @@ SPEC_RULES = (
     Rule(
         name="size-immutable",
         field="size",
-        cel=f"{_CPU[0]} && {_MEMORY[0]} && {_STORAGE[0]}"
+        cel=f"self.__for__ != oldSelf.__for__ || {_CPU[0]} && {_MEMORY[0]} && {_STORAGE[0]}"
         " && self.size.?connections.orValue(0) == oldSelf.size.?connections.orValue(0)",
         twin=_same_size,
         message="spec.size of a plan can't be changed, since that would resize all who use it: make a new plan and"

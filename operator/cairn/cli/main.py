@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Protocol, cast
 
 COMMANDS = {
+    "operator": ("cairn.cli.operator", "run the operator"),
     "crds": ("cairn.cli.crds", "write the CustomResourceDefinitions"),
 }
 """Name: (module, help). A module has `add(parser)`, which declares its arguments, and `run(args) -> exit code`."""

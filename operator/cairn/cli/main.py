@@ -12,6 +12,7 @@ from typing import Protocol, cast
 COMMANDS = {
     "operator": ("cairn.cli.operator", "run the operator"),
     "crds": ("cairn.cli.crds", "write the CustomResourceDefinitions"),
+    "uninstall": ("cairn.cli.uninstall", "let go of every object after the operator was uninstalled"),
 }
 """Name: (module, help). A module has `add(parser)`, which declares its arguments, and `run(args) -> exit code`."""
 

@@ -16,11 +16,9 @@ from cairn.api.resources import LEASE, Ref
 from cairn.cli.kinds import kinds
 from cairn.engine import health
 from cairn.engine.cluster import Cluster, KubernetesTransport, load_configuration
-from cairn.engine.lease import Election
+from cairn.engine.lease import LEASE_NAME, Election
 from cairn.engine.loop import Engine, Pace
 from cairn.engine.watch import connection, watch
-
-LEASE_NAME = "cairn-operator"
 
 log = logging.getLogger(__name__)
 

@@ -20,6 +20,8 @@ from cairn.api.resources import LEASE, Obj, Ref
 from cairn.engine.cluster import ApiError, Cluster, ConflictError
 from cairn.engine.metrics import LEADER
 
+LEASE_NAME = "cairn-operator"
+
 log = logging.getLogger(__name__)
 
 

@@ -19,6 +19,12 @@ M = TypeVar("M", bound=BaseModel)
 Wrong = tuple[Condition, ...]
 
 
+def access_label(database: str) -> dict[str, str]:
+    """On a pod of the seller's namespace: it may connect to this SellerRDS. Sellers put it on their own pods, so it
+    stands outside of cairn.dev/, where only Cairn may write."""
+    return {f"access.cairn.dev/{database}": "true"}
+
+
 def parsed(model: type[M], obj: Obj) -> M | Wrong:
     """The object as its model reads it; one whose spec is of an older or broken shape is `InvalidSpec`.
 

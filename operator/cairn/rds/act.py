@@ -10,13 +10,14 @@ from datetime import UTC, datetime
 
 import asyncpg
 
+from cairn.api import pods
 from cairn.api.conditions import Reason
 from cairn.api.platform import Platform
 from cairn.api.resources import POD, PV, SECRET, Obj, Ref
 from cairn.api.secrets import raw, secret, text
 from cairn.api.sellerrds import SellerRDS
 from cairn.engine.kind import Action, ActionError, Io, Observed
-from cairn.rds import credentials, objects, pod
+from cairn.rds import credentials, objects
 from cairn.rds.certificates import new_ca, new_certificate
 from cairn.rds.credentials import Address, Login
 from cairn.rds.probe import target_of
@@ -129,7 +130,7 @@ async def _reclaim_policy(action: Action, scene: Scene, policy: str) -> None:
 async def _resize(action: Action, scene: Scene) -> None:
     ref = Ref(POD, scene.namespace, action.args["pod"])
     live = await scene.io.get(ref)
-    if live is None or pod.terminating(live):
+    if live is None or pods.terminating(live):
         return
     size = {"cpu": action.args["cpu"], "memory": action.args["memory"]}
     # The whole list goes back: a merge patch replaces lists, and the server takes over the resources only.

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from cairn.api import pods
 from cairn.api.conditions import Condition, Reason, not_ready, stalled
 from cairn.api.lookup import Wrong, plan_of, plan_ref
 from cairn.api.quantity import canonical, compare, parse, show
@@ -15,7 +16,7 @@ from cairn.api.sellerrds import SellerRDS
 from cairn.api.serviceplan import Price
 from cairn.calendar.price import next_price, price_at
 from cairn.engine.kind import Observed
-from cairn.rds import credentials, objects, pod
+from cairn.rds import credentials, objects
 
 QUOTA = "cairn"
 """Name of the ResourceQuota that a Seller's namespace has."""
@@ -138,7 +139,7 @@ def storage_of(rds: SellerRDS, size: Size, observed: Observed) -> Storage | Wron
         return not_ready(Reason.INVALID_SPEC, "spec.storage.size: say how big the volume should be; no plan does")
     quota = observed.ref(RESOURCEQUOTA, QUOTA, rds.metadata.namespace)
     if live is None:
-        if missing := pod.over_quota(quota, {"requests.storage": wanted}):
+        if missing := pods.over_quota(quota, {"requests.storage": wanted}):
             return not_ready(Reason.QUOTA_EXCEEDED, missing)
         return Storage(wanted)
     live = canonical(live)
@@ -174,7 +175,7 @@ def _growth(spec: Obj, live: str, wanted: str, quota: Obj | None, observed: Obse
         message = f"spec.storage.size: StorageClass {name or '(none)'} can't grow the volume from {live} to {wanted}"
         return Storage(live, (Condition("StorageResized", False, Reason.STORAGE_CLASS_CANNOT_GROW, message),))
     more = show(parse(wanted) - parse(live), binary=wanted.endswith("i"))
-    if missing := pod.over_quota(quota, {"requests.storage": more}):
+    if missing := pods.over_quota(quota, {"requests.storage": more}):
         return Storage(live, (Condition("StorageResized", False, Reason.QUOTA_EXCEEDED, missing),))
     message = f"the volume grows from {live} to {wanted}"
     return Storage(wanted, (Condition("StorageResized", False, Reason.PROGRESSING, message),))

@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from cairn.api.lookup import access_label
 from cairn.api.resources import Obj
 from cairn.rds import config
 
-DATABASE_LABEL = "cairn.dev/database"
-"""On a pod of the seller's namespace: it may connect to the database of this name."""
 VERSION_ANNOTATION = "cairn.dev/postgresql-version"
 IDENTITY_ANNOTATION = "cairn.dev/system-identifier"
 PARAMETERS_ANNOTATION = "cairn.dev/parameters"
@@ -128,7 +127,7 @@ def disruption_budget(server: Server) -> Obj:
 def ingress_policy(server: Server) -> Obj:
     """Who may connect: pods labelled for it, the operator, and the namespaces that the spec names."""
     peers: list[Obj] = [
-        {"podSelector": {"matchLabels": {DATABASE_LABEL: server.name}}},
+        {"podSelector": {"matchLabels": access_label(server.name)}},
         _namespace_peer(server.operator_namespace),
         *(_namespace_peer(namespace) for namespace in sorted(set(server.from_namespaces))),
     ]
@@ -153,7 +152,7 @@ def client_policy(server: Server) -> Obj:
         "kind": "NetworkPolicy",
         "metadata": _meta(server, f"{server.name}-clients"),
         "spec": {
-            "podSelector": {"matchLabels": {DATABASE_LABEL: server.name}},
+            "podSelector": {"matchLabels": access_label(server.name)},
             "policyTypes": ["Egress"],
             "egress": [{"to": [{"podSelector": {"matchLabels": selector(server.name)}}], "ports": ports}],
         },

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from cairn.api import pods
 from cairn.api.conditions import Condition, Reason, not_ready, progressing
 from cairn.api.platform import Platform
 from cairn.api.quantity import parse
@@ -12,7 +13,7 @@ from cairn.api.resources import POD, RESOURCEQUOTA, SECRET, STATEFULSET, Obj
 from cairn.api.secrets import text
 from cairn.api.sellerrds import SellerRDS
 from cairn.engine.kind import Action, Child, Observed, Plan
-from cairn.rds import config, credentials, databases, decide, objects, pod, report, volume
+from cairn.rds import config, credentials, databases, decide, objects, report, volume
 from cairn.rds.case import Case
 from cairn.rds.credentials import Address
 from cairn.rds.resize import Step, resize, within_quota
@@ -41,7 +42,7 @@ def plan_own(rds: SellerRDS, observed: Observed, now: datetime, platform: Platfo
     name, namespace = rds.metadata.name, rds.metadata.namespace
     live, stateful_set = observed.child(POD, f"{name}-0", namespace), observed.child(STATEFULSET, name, namespace)
     quota = observed.ref(RESOURCEQUOTA, decide.QUOTA, namespace)
-    change = resize(live, pod.spec_container(_template(stateful_set)), size.cpu, size.memory)
+    change = resize(live, pods.spec_container(_template(stateful_set)), size.cpu, size.memory)
     case = Case(
         rds=rds,
         observed=observed,
@@ -154,7 +155,7 @@ def _actions(case: Case, now: datetime) -> tuple[Action, ...]:
     actions = list(volume.keep(case.rds, case.observed))
     if case.change.step is Step.PATCH:
         actions.append(Action("resize", {"pod": case.pod_name, "cpu": case.size.cpu, "memory": case.size.memory}))
-    if pod.is_ready(case.pod):
+    if pods.is_ready(case.pod):
         actions += databases.actions(case.logins, case.observed)
         if (due := _reload_at(case)) and due <= now:
             actions.append(Action("reload"))

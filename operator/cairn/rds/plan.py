@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from cairn.api import pods
 from cairn.api.conditions import Condition, Reason, progressing
 from cairn.api.lookup import parsed, seller_of, seller_ref
 from cairn.api.platform import Platform
 from cairn.api.resources import NAMESPACE, PVC, SECRET, Obj, Ref
 from cairn.api.sellerrds import SellerRDS
 from cairn.engine.kind import Observed, Plan
-from cairn.rds import credentials, objects, pod, volume
+from cairn.rds import credentials, objects, volume
 from cairn.rds.external import plan_external
 from cairn.rds.own import plan_own
 
@@ -39,7 +40,7 @@ def _gone(rds: SellerRDS, observed: Observed, home: Obj | None) -> Plan:
     name, namespace = rds.metadata.name, rds.metadata.namespace
     retained = _retained(rds, observed)
     # A namespace that goes takes its claims along whatever is said here, and their volumes are kept: don't hold it up.
-    if rds.spec.deletion_policy == "Retain" or not retained or pod.terminating(home):
+    if rds.spec.deletion_policy == "Retain" or not retained or pods.terminating(home):
         return Plan(conditions=_deleting("volume and passwords, if any, are kept"), hold=True, released=True)
     if rds.metadata.annotations.get(CONFIRM) != name:
         message = (

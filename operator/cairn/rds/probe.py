@@ -8,13 +8,14 @@ from typing import Any
 
 import asyncpg
 
+from cairn.api import pods
 from cairn.api.conditions import Reason
 from cairn.api.platform import Platform
 from cairn.api.resources import POD, SECRET, Obj
 from cairn.api.secrets import raw, text
 from cairn.api.sellerrds import SellerRDS
 from cairn.engine.kind import Observed
-from cairn.rds import credentials, pod
+from cairn.rds import credentials
 from cairn.rds.databases import FACTS
 from cairn.sql.errors import SqlError
 from cairn.sql.facts import server_facts
@@ -58,7 +59,7 @@ async def target_of(rds: SellerRDS, observed: Observed, platform: Platform) -> T
 def _own(rds: SellerRDS, observed: Observed) -> tuple[Obj | None, bytes | None, str | None]:
     name, namespace = rds.metadata.name, rds.metadata.namespace
     live = observed.child(POD, f"{name}-0", namespace)
-    address = ((live or {}).get("status") or {}).get("podIP") if pod.is_ready(live) else None
+    address = ((live or {}).get("status") or {}).get("podIP") if pods.is_ready(live) else None
     ca = observed.child(SECRET, credentials.ca_secret(name), namespace)
     admin = observed.child(SECRET, credentials.admin_login(name).secret, namespace)
     return admin, raw(ca, "ca.crt") or None, address

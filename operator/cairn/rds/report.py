@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+from cairn.api import pods
 from cairn.api.conditions import Condition, Reason
 from cairn.api.resources import Obj
 from cairn.api.sellerrds import SellerRDS
-from cairn.rds import config, credentials, databases, objects, pod
+from cairn.rds import config, credentials, databases, objects
 from cairn.rds.case import Case
 from cairn.rds.resize import Step, limits
 from cairn.rds.restart import restart_pending
@@ -16,7 +17,7 @@ def conditions(case: Case, wanted: Obj) -> tuple[Condition, ...]:
     """`wanted` is the StatefulSet as it is applied in this pass."""
     cpu, memory = case.size.cpu, case.size.memory
     needs = {"requests.cpu": cpu, "limits.cpu": cpu, "requests.memory": memory, "limits.memory": memory}
-    state = pod.trouble(case.pod, case.claim, case.quota, needs) or databases.state(case.logins, case.observed)
+    state = pods.trouble(case.pod, case.claim, case.quota, needs) or databases.state(case.logins, case.observed)
     extra = list(case.storage.conditions)
     if waits := restart_pending(case.pod, wanted, case.change):
         message = f"{waits}; takes effect with kubectl delete pod {case.pod_name} -n {case.namespace}"
@@ -56,14 +57,14 @@ def kept(rds: SellerRDS, live: Obj | None) -> Obj:
     """What was said before and can't be seen at the moment stays said; the pod is always as it is now."""
     unsaid = {"conditions", "observed_generation", "pod"}
     found: Obj = rds.status.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=unsaid)
-    if seen := pod.status(live):
+    if seen := pods.status(live):
         found["pod"] = seen
     return found
 
 
 def _running_size(case: Case) -> Obj:
     size: Obj = {}
-    if running := limits(pod.container_status(case.pod)) or limits(pod.spec_container(case.pod)):
+    if running := limits(pods.container_status(case.pod)) or limits(pods.spec_container(case.pod)):
         size["cpu"], size["memory"] = running
     if capacity := (((case.claim or {}).get("status") or {}).get("capacity") or {}).get("storage"):
         size["storage"] = capacity

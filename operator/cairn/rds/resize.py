@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from cairn.api import pods
 from cairn.api.quantity import canonical, compare, parse, show
 from cairn.api.resources import Obj
-from cairn.rds import pod as pods
 
 
 class Step(Enum):

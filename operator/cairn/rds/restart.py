@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
+from cairn.api import pods
 from cairn.api.resources import Obj
 from cairn.rds import objects
-from cairn.rds import pod as pods
 from cairn.rds.resize import Resize, Step
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the real pod, volume and quota say about a server that is not up. Pure readers of live objects."""
+"""What a real pod, its volume and the quota say about a program that is not up. Pure readers of live objects."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ def terminating(obj: Obj | None) -> bool:
 
 
 def trouble(pod: Obj | None, claim: Obj | None, quota: Obj | None, size: dict[str, str]) -> tuple[Condition, ...]:
-    """Why the server is not up, by what is nearest to the cause; empty where its pod is ready."""
+    """Why the program is not up, by what is nearest to the cause; empty where its pod is ready.
+
+    size: what the pod asks of the quota, by the quota's keys
+    """
     if is_ready(pod):
         return ()
     if pod is None:

@@ -110,11 +110,6 @@ def _standing(seller: Seller, plan: ServicePlan, observed: Observed, now: dateti
     if observed.children.get(ref_of(binding)) is None:
         # Cairn has no right in the namespace but what this one gives: until it stands, nothing else can be written.
         return Plan((home, Child(binding)), conditions=guards_made, hold=True)
-    binding = Child(objects.role_binding(name, namespace, platform.namespace))
-    if observed.children.get(ref_of(binding.obj)) is None:
-        # It is what lets the operator write the rest: see the table of rights in the chart.
-        conditions = progressing(Reason.PROGRESSING, "the operator binds its role in the namespace")
-        return Plan((home, binding), {"namespace": namespace}, conditions, hold=True)
     size = plan.spec.size
     quota = objects.quota(
         name,

@@ -9,7 +9,9 @@ import logging
 import signal
 import socket
 import uuid
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 from cairn.api.platform import Platform
 from cairn.api.resources import LEASE, Ref
@@ -36,8 +38,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("kopf").setLevel(logging.WARNING)
-    platform = Platform.load(args.config)
-    return asyncio.run(_serve(args, platform))
+    return asyncio.run(_serve(args, Platform.load(args.config)))
 
 
 async def _serve(args: argparse.Namespace, platform: Platform) -> int:
@@ -53,9 +54,15 @@ async def _serve(args: argparse.Namespace, platform: Platform) -> int:
     engine = Engine(kinds(platform), cluster, pace=Pace(workers=args.workers, resync_seconds=args.resync))
     served = health.Health()
     server = health.serve(served, args.port, args.host)
-    log.info("serving health and metrics on port %d, waiting for the Lease", server.server_port)
+    log.info("standing by, health and metrics on port %d", server.server_port)
     try:
-        return await _stand_by_and_lead(engine, election, served, stop, configuration)
+        await _until_one_ends(stop, election.win())
+        if not election.leads():
+            return 0
+        _watch_over(served, engine)
+        # kopf cancels at its end what it did not see at its start: the others are started before it
+        watching = watch(engine, lambda: connection(configuration), stop)
+        return await _until_one_ends(stop, engine.run(), election.keep(), watching)
     finally:
         server.shutdown()
         await election.release()
@@ -63,40 +70,26 @@ async def _serve(args: argparse.Namespace, platform: Platform) -> int:
         await lease_client.close()
 
 
-async def _stand_by_and_lead(
-    engine: Engine, election: Election, served: health.Health, stop: asyncio.Event, configuration: object
-) -> int:
-    if not await _unless(stop, election.win()):
-        return 0
+def _watch_over(served: health.Health, engine: Engine) -> None:
     served.alive = health.all_of(
         health.loop_turns(lambda: engine.heartbeat_at),
         health.workers_move(engine.queue.oldest_since),
         health.watches_tell(lambda: {r.kind: n for r, n in engine.missed_in_a_row.items()}),
     )
     served.ready = lambda: "" if engine.watched <= engine.listed else "not every kind was listed yet"
-    work = [
-        asyncio.create_task(engine.run(), name="engine"),
-        asyncio.create_task(election.keep(), name="lease"),
-    ]
-    work.append(asyncio.create_task(watch(engine, lambda: connection(configuration), stop), name="watch"))
-    ended, _ = await asyncio.wait([*work, stopped := asyncio.create_task(stop.wait())], return_when="FIRST_COMPLETED")
-    orderly = stopped in ended
-    stop.set()
-    for task in (*work[:2], stopped):
+
+
+async def _until_one_ends(stop: asyncio.Event, *work: Coroutine[Any, Any, Any]) -> int:
+    """Run all until one ends or `stop` is set, then end the others. 1 where one failed, else 0."""
+    tasks = [asyncio.ensure_future(coroutine) for coroutine in (stop.wait(), *work)]
+    ended, others = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    failed = [fault for task in ended if (fault := task.exception())]
+    for fault in failed:
+        log.error("ended by a fault", exc_info=fault)
+    if len(work) > 1:
+        stop.set()  # kopf, the last one, has taken over the signals and wants to be asked
+        await asyncio.wait(tasks[-1:], timeout=5)
+    for task in others:
         task.cancel()
-    results = await asyncio.gather(*work, stopped, return_exceptions=True)
-    for task, result in zip(work, results, strict=False):
-        if isinstance(result, Exception):
-            log.error("%s ended: %s: %s", task.get_name(), type(result).__name__, result)
-    return 0 if orderly else 1
-
-
-async def _unless(stop: asyncio.Event, waiting: object) -> bool:
-    """Whether the waiting ended before the stop."""
-    task = asyncio.ensure_future(waiting)  # type: ignore[call-overload]
-    stopped = asyncio.create_task(stop.wait())
-    await asyncio.wait([task, stopped], return_when="FIRST_COMPLETED")
-    for pending in (task, stopped):
-        if not pending.done():
-            pending.cancel()
-    return bool(task.done() and not task.cancelled())
+    await asyncio.gather(*tasks, return_exceptions=True)
+    return 1 if failed else 0

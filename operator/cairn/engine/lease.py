@@ -41,6 +41,15 @@ class Terms:
     retry: float = 2.0
 
 
+class LeaseLostError(Exception):
+    """Another replica leads, or may soon."""
+
+
+def _boot_clock() -> float:
+    """Seconds that go on while the machine sleeps, as the other replica's do."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 class Election:
     """This replica's claim to one Lease. `cluster` must write without asking `may_write`: it is what answers it."""
 
@@ -50,7 +59,7 @@ class Election:
         ref: Ref,
         identity: str,
         terms: Terms | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = _boot_clock,
     ) -> None:
         self._cluster = cluster
         self._ref = ref
@@ -73,14 +82,13 @@ class Election:
         log.info("leading as %s", self._identity)
 
     async def keep(self) -> None:
-        """Renew until the Lease is lost; then return. The process must end: another one leads."""
+        """Renew for ever. Raises LeaseLostError; the process must end then."""
         while True:
             await asyncio.sleep(self._terms.renew)
             await self._tried()
             if not self.leads():
                 LEADER.set(0)
-                log.error("the Lease is lost: this replica stops")
-                return
+                raise LeaseLostError("the Lease is lost: this replica stops, another one may lead")
 
     async def release(self) -> None:
         """Give the Lease back at an orderly end, so that the standby need not wait."""

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -10,6 +13,8 @@ from collections.abc import Iterator
 import pytest
 
 from cairn.engine import health
+from cairn.engine.cluster import Cluster, Request, Response
+from cairn.engine.loop import Engine, Pace
 from cairn.engine.metrics import RECONCILES
 
 
@@ -61,3 +66,41 @@ def test_metrics_are_served_and_other_pages_are_not(served: tuple[health.Health,
     assert status == 200
     assert next(iter(RECONCILES.describe())).name in text
     assert get(f"{url}/secrets")[0] == 404
+
+
+def test_healthz_blocked_event_loop_is_told_from_outside(served: tuple[health.Health, str]) -> None:
+    """A real loop with a real engine's heartbeat, blocked for a second; the clock runs forty times as fast."""
+    state, url = served
+    engine = Engine([], Cluster(NoTransport()), pace=Pace(workers=1, heartbeat_seconds=0.05))
+    state.alive = health.loop_turns(lambda: engine.heartbeat_at * 40, lambda: time.monotonic() * 40)
+    blocked, over = threading.Event(), threading.Event()
+
+    async def live() -> None:
+        running = asyncio.create_task(engine.run())
+        await asyncio.sleep(0.2)
+        healthy.append(await asyncio.to_thread(get, f"{url}/healthz"))
+        blocked.set()
+        time.sleep(1.5)  # noqa: ASYNC251 - this is the fault
+        over.set()
+        await asyncio.sleep(0.2)
+        healthy.append(await asyncio.to_thread(get, f"{url}/healthz"))
+        running.cancel()
+
+    healthy: list[tuple[int, str]] = []
+    thread = threading.Thread(target=asyncio.run, args=(live(),))
+    thread.start()
+    blocked.wait(10)
+    while get(f"{url}/healthz")[0] == 200:
+        assert not over.is_set(), "nobody noticed"
+    thread.join()
+    assert healthy == [(200, "ok\n"), (200, "ok\n")]
+
+
+class NoTransport:
+    """Never asked: an engine without kinds lists nothing."""
+
+    async def send(self, request: Request) -> Response:
+        raise AssertionError(request)
+
+    async def close(self) -> None:
+        """Nothing to close."""

@@ -160,7 +160,7 @@ def options() -> argparse.ArgumentParser:
         prog="python -m demo.sender", description=__doc__.splitlines()[0] if __doc__ else ""
     )
     parser.add_argument("--url", required=True, help="the gateway, for example http://127.0.0.1:8080")
-    parser.add_argument("--key-file", type=Path, required=True, help="file with the HMAC key")
+    parser.add_argument("--key-file", type=Path, required=True, help="the HMAC key; the first line of several")
     parser.add_argument("--log", type=Path, required=True, help="log to append to (JSON lines)")
     parser.add_argument("--run", type=int, required=True, help="first digits of every key")
     parser.add_argument("--orders", type=int, default=160_000, help="generated orders beside the real ones")
@@ -178,7 +178,7 @@ def main() -> None:
     stream = Stream(args.orders, args.run, shop)
     args.log.parent.mkdir(parents=True, exist_ok=True)
     with args.log.open("a") as log:
-        sender = Sender(args.url, args.key_file.read_bytes().strip(), shop, log, Counts(len(stream)), args.rate)
+        sender = Sender(args.url, args.key_file.read_bytes().split()[0], shop, log, Counts(len(stream)), args.rate)
         asyncio.run(sender.run(stream, args.connections))
     print(sender.counts.line(), flush=True)
 

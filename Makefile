@@ -52,10 +52,10 @@ data-packages:
 	@scripts/ensure-debian-packages.sh --why "a real PostgreSQL for the data tests" $(DATA_PACKAGES)
 
 demo: env ## the main job on a cluster of its own: real orders into a seller's database, with faults
-	@$(PY) demo/run.py
+	@$(PY) -m demo.run $(if $(ORDERS),--orders $(ORDERS))
 
 demo-down: env ## take the demo's cluster down
-	@$(PY) demo/run.py --down
+	@$(PY) -m demo.run --down
 
 crds: env ## write crds/ and the charts' generated parts from the models
 	@$(CAIRN) crds

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from cairn.api.crd import BY_KIND
 from cairn.api.resources import NAMESPACE, SELLERRDS
 from cairn.api.validate import dotted
+from cairn.cli.loader import parse
 from cluster.caller import Answer, Caller
 from devcluster import ControlPlane
 from objects.cases import Case, cases
@@ -83,3 +85,16 @@ def test_kubectl_explains_fields_and_knows_short_names(control_plane: ControlPla
         assert control_plane.kubectl("get", name, "-n", "objects", "-o", "name") == ""
     control_plane.kubectl("api-resources", "--cached=false")  # explain trusts what kubectl remembers from before
     assert "What becomes of volume and passwords" in control_plane.kubectl("explain", "srds.spec.deletionPolicy")
+
+
+def test_kubectl_reads_yaml_as_check_does(control_plane: ControlPlane) -> None:
+    text = """\
+apiVersion: cairn.dev/v1alpha1
+kind: Seller
+metadata: {name: words}
+data: {a: 2026-11-01, b: 2026-11-01T10:00:00Z, c: 03:00, d: 1e3, e: 1.5e+3, f: y, g: On, h: 0x1F, i: 0o17, j: 017,
+  k: 1_000, l: ~, m: , n: "1", o: !!str 5, p: .5, q: 5., r: 1.0, s: -1, t: 0b11, u: nO, v: 09, w: +5, x: =, on: off,
+  5: five, yy: 1:30, z: 16Gi, aa: "\\u00e9", ab: <<}
+"""
+    command = ("create", "--dry-run=client", "--validate=false", "-o", "json", "-f", "-")
+    assert parse(text)[0].obj["data"] == json.loads(control_plane.kubectl(*command, input=text))["data"]

@@ -63,9 +63,19 @@ class Document:
         return self.lines[path]
 
 
-def read(paths: Iterable[str]) -> list[Document]:
-    """All objects in files, directories (with all below) and `-` for stdin, Lists unpacked. OSError, LoadError."""
-    return [document for name, text in _texts(paths) for document in parse(text, name)]
+def read(paths: Iterable[str]) -> tuple[list[Document], list[LoadError]]:
+    """All objects in files, directories (with all below) and `-` for stdin, Lists unpacked; and files that hold none.
+
+    OSError and UnicodeDecodeError where a file can't be read.
+    """
+    documents: list[Document] = []
+    broken: list[LoadError] = []
+    for name, text in _texts(paths):
+        try:
+            documents += parse(text, name)
+        except LoadError as error:
+            broken.append(error)
+    return documents, broken
 
 
 def _texts(paths: Iterable[str]) -> Iterator[tuple[str, str]]:

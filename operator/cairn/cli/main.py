@@ -11,6 +11,8 @@ from typing import Protocol, cast
 
 COMMANDS = {
     "operator": ("cairn.cli.operator", "run the operator"),
+    "bus": ("cairn.cli.bus", "make the keys and the configuration of a bus"),
+    "check": ("cairn.cli.check", "judge manifests offline, with file and line"),
     "crds": ("cairn.cli.crds", "write the CustomResourceDefinitions"),
     "uninstall": ("cairn.cli.uninstall", "let go of every object after the operator was uninstalled"),
 }

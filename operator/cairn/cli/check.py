@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`cairn check`: judges manifests offline, as the API server and the operator would, with file and line."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from difflib import get_close_matches
+
+from cairn.api.crd import BY_KIND
+from cairn.api.resources import GROUP, VERSION, Obj
+from cairn.api.validate import findings
+from cairn.cli.loader import Document, read
+from cairn.cli.together import together
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Remark:
+    """One line of the result. Only errors make the check fail; a note says what could not be judged."""
+
+    file: str
+    line: int
+    level: str
+    message: str
+
+    def __str__(self) -> str:
+        note = "note: " if self.level == "note" else ""
+        return f"{self.file}:{self.line}: {note}{self.message}"
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", metavar="FILE", help="YAML or JSON, a directory, or - for stdin")
+    parser.add_argument(
+        "--old",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="manifests as they stand now (a previous commit, `kubectl get -o yaml`): changes are judged too",
+    )
+    parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="form of the result")
+    parser.epilog = (
+        "Exit code: 0 nothing wrong, 1 errors found, 2 wrong usage. Kustomize patches are no whole objects: check what"
+        " comes out, with `kubectl kustomize DIR | cairn check -`."
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    try:
+        (old, _), (documents, broken) = read(args.old), read(args.files)
+    except (OSError, UnicodeDecodeError) as error:
+        print(f"cairn check: {error}", file=sys.stderr)
+        return 2
+    ours = [document for document in documents if is_ours(document)]
+    remarks = [*(Remark(error.file, error.line, "error", error.message) for error in broken), *check(ours, old)]
+    return _report(sorted(set(remarks)), args.output, len(ours), len(documents) - len(ours))
+
+
+def check(documents: Iterable[Document], old: Iterable[Document] = ()) -> list[Remark]:
+    """What is wrong with each object, with its change from the one in `old`, and between those right by themselves."""
+    before = {_identity(document): document.obj for document in old}
+    judged = [(document, list(_judged(document, before.get(_identity(document))))) for document in documents]
+    sound = [document for document, remarks in judged if not remarks]
+    between = [Remark(document.file, document.line(path), *rest) for document, path, *rest in together(sound)]
+    return [*(remark for _, remarks in judged for remark in remarks), *between]
+
+
+def _judged(document: Document, before: Obj | None) -> Iterator[Remark]:
+    if complaint := _unknown_kind(document.obj):
+        yield Remark(document.file, document.line(("kind",)), "error", complaint)
+        return
+    for finding in findings(BY_KIND[document.obj["kind"]].schema(), document.obj, before):
+        yield Remark(document.file, document.line(finding.path), "error", finding.message)
+
+
+def is_ours(document: Document) -> bool:
+    """Whether it is, or should be, an object of Cairn's."""
+    return str(document.obj.get("apiVersion")).split("/")[0] == GROUP or "kind" not in document.obj
+
+
+def _identity(document: Document) -> tuple[str, str, str]:
+    meta = document.obj.get("metadata")
+    meta = meta if isinstance(meta, dict) else {}
+    return str(document.obj.get("kind")), str(meta.get("namespace", "")), str(meta.get("name"))
+
+
+def _unknown_kind(obj: Obj) -> str:
+    version, kind = obj.get("apiVersion"), obj.get("kind")
+    if not isinstance(version, str) or not isinstance(kind, str):
+        return "no manifest: apiVersion and kind are missing or no strings"
+    if version != f"{GROUP}/{VERSION}":
+        return f"apiVersion {version} is unknown: use {GROUP}/{VERSION}"
+    if kind in BY_KIND:
+        return ""
+    known = {name.lower(): name for name in BY_KIND}
+    near = get_close_matches(kind.lower(), known, n=1)
+    hint = f"did you mean {known[near[0]]}?" if near else f"there are {', '.join(BY_KIND)}"
+    return f"kind {kind} is unknown: {hint}"
+
+
+def _report(remarks: list[Remark], form: str, checked: int, ignored: int) -> int:
+    errors = sum(remark.level == "error" for remark in remarks)
+    if form == "json":
+        lines = [asdict(remark) for remark in remarks]
+        print(json.dumps({"checked": checked, "ignored": ignored, "remarks": lines}, ensure_ascii=False))
+    else:
+        for remark in remarks:
+            print(remark)
+        others = f", {ignored} of other kinds ignored" if ignored else ""
+        print(f"{checked} objects checked{others}, {errors} errors", file=sys.stderr)
+    return 1 if errors else 0

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What several manifests say about each other: only what is certain from them alone is an error.
+
+What they refer to may stand in the cluster already, so that something missing here is a note.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from cairn.api.resources import Obj
+from cairn.api.validate import Path
+from cairn.cli.loader import Document
+from cairn.datasets import shipped
+
+Remark = tuple[Document, Path, str, str]
+"""Document, path in it, level (error or note), message."""
+
+_Key = tuple[str, str, str]
+_PLAN: Path = ("spec", "planRef", "name")
+
+
+def together(documents: Sequence[Document]) -> Iterator[Remark]:
+    """Remarks on documents that are right by themselves."""
+    by_key: dict[_Key, Document] = {}
+    for document in documents:
+        if document.obj["metadata"].get("name") is None:
+            continue
+        if first := by_key.get(_key(document.obj)):
+            where = f"{first.file}:{first.line()}"
+            yield document, ("metadata", "name"), "error", f"the same object stands at {where}: remove one"
+        by_key.setdefault(_key(document.obj), document)
+    yield from _sellers(documents)
+    for document in documents:
+        if "planRef" in document.obj["spec"]:
+            yield from _plan(document, by_key)
+        if document.obj["kind"] == "PushSubscription":
+            yield from _push(document, by_key)
+            yield from _shops(document, documents)
+
+
+def _key(obj: Obj) -> _Key:
+    return obj["kind"], obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
+
+
+def _plan(document: Document, by_key: dict[_Key, Document]) -> Iterator[Remark]:
+    name, kind = document.obj["spec"]["planRef"]["name"], document.obj["kind"]
+    plan = by_key.get(("ServicePlan", "", name))
+    if plan is None:
+        yield document, _PLAN, "note", f"spec.planRef: ServicePlan {name} is not among these files"
+    elif (made_for := plan.obj["spec"]["for"]) != kind:
+        text = f"spec.planRef: ServicePlan {name} is for {made_for}, not for {kind}: choose a plan for {kind}"
+        yield document, _PLAN, "error", text
+    elif plan.obj["spec"].get("deprecated"):
+        yield document, _PLAN, "note", f"spec.planRef: ServicePlan {name} is deprecated and refuses new users"
+
+
+def _push(document: Document, by_key: dict[_Key, Document]) -> Iterator[Remark]:
+    spec = document.obj["spec"]
+    for index, dataset in enumerate(spec.get("datasets", ())):
+        if dataset not in shipped():
+            text = f"spec.datasets: {dataset} is unknown: there are {', '.join(shipped())}"
+            yield document, ("spec", "datasets", index), "error", text
+    server = spec["databaseRef"]["name"]
+    database = by_key.get(("SellerRDS", document.obj["metadata"].get("namespace", ""), server))
+    if database is None:
+        text = f"spec.databaseRef: SellerRDS {server} is not among these files in the same namespace"
+        yield document, ("spec", "databaseRef", "name"), "note", text
+        return
+    names = [entry["name"] for entry in database.obj["spec"].get("databases") or ()]
+    if spec["databaseName"] not in names:
+        text = (
+            f"spec.databaseName: {spec['databaseName']} is not among spec.databases of SellerRDS {server}"
+            f" ({', '.join(names) or 'none'}): add it there, or name one of them"
+        )
+        yield document, ("spec", "databaseName"), "error", text
+
+
+def _shops(document: Document, documents: Sequence[Document]) -> Iterator[Remark]:
+    """Every shop belongs to the Seller whose namespace this is, if that Seller is here."""
+    namespace = document.obj["metadata"].get("namespace")
+    for seller in _of_kind("Seller", documents):
+        if seller.obj["spec"]["namespace"] != namespace:
+            continue
+        own = {shop["id"] for shop in seller.obj["spec"].get("shops") or ()}
+        for index, shop in enumerate(document.obj["spec"]["shops"]):
+            if shop not in own:
+                name = seller.obj["metadata"].get("name")
+                text = f"spec.shops: {shop} is no shop of Seller {name}, whose namespace this is: remove it"
+                yield document, ("spec", "shops", index), "error", text
+
+
+def _sellers(documents: Sequence[Document]) -> Iterator[Remark]:
+    """No two Sellers share an id, a namespace or a shop."""
+    taken: dict[tuple[str, ...], str] = {}
+    for seller in _of_kind("Seller", documents):
+        spec, name = seller.obj["spec"], str(seller.obj["metadata"].get("name"))
+        claims: list[tuple[tuple[str, ...], Path]] = [
+            ((field, spec[field]), ("spec", field)) for field in ("id", "namespace")
+        ]
+        for index, shop in enumerate(spec.get("shops") or ()):
+            claims.append((("shops", shop.get("platform", "taobao"), shop["id"]), ("spec", "shops", index, "id")))
+        for claim, path in claims:
+            if (owner := taken.setdefault(claim, name)) != name:
+                text = f"spec.{claim[0]}: {claim[-1]} belongs to Seller {owner} already: each has one owner"
+                yield seller, path, "error", text
+
+
+def _of_kind(kind: str, documents: Sequence[Document]) -> list[Document]:
+    return [document for document in documents if document.obj["kind"] == kind]

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`cairn check`, as a pipeline calls it."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from cairn.cli.check import check
+from cairn.cli.loader import parse
+from cairn.cli.main import main
+from objects.cases import HERE
+
+SELLER = """apiVersion: cairn.dev/v1alpha1
+kind: Seller
+metadata: {name: acme}
+spec:
+  id: "2088"
+  namespace: seller-2088
+  shops:
+  - {name: main, id: "55501", nick: taobao001}
+  planRef: {name: seller.standard}
+---
+apiVersion: cairn.dev/v1alpha1
+kind: ServicePlan
+metadata: {name: seller.standard}
+spec:
+  for: Seller
+  size: {cpu: "8", memory: 32Gi, storage: 500Gi}
+"""
+DATABASE = """apiVersion: cairn.dev/v1alpha1
+kind: SellerRDS
+metadata: {name: shop-db, namespace: seller-2088}
+spec:
+  version: "17"
+  resources: {cpu: "1", memory: 2Gi}
+  storage: {size: 20Gi}
+  databases: [{name: shop}]
+"""
+PUSH = """apiVersion: cairn.dev/v1alpha1
+kind: PushSubscription
+metadata: {name: orders, namespace: seller-2088}
+spec:
+  databaseRef: {name: shop-db}
+  databaseName: shop
+  shops:
+  - "55501"
+"""
+ALL = "---\n".join((SELLER, DATABASE, PUSH))
+
+
+def remarks(text: str, old: str = "") -> list[str]:
+    return [str(remark) for remark in check(parse(text, "f.yaml"), parse(old, "old.yaml"))]
+
+
+def test_check_objects_that_fit_together_says_nothing() -> None:
+    assert remarks(ALL) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        pytest.param(
+            "for: Seller", "for: PushSubscription\n  deprecated: 1",
+            ["f.yaml:16: spec.deprecated: 1 must be of type boolean (Refuse new users; those who have it keep it.)",
+             "f.yaml:9: note: spec.planRef: ServicePlan seller.standard is not among these files"],
+            id="broken-plan-is-not-compared",
+        ),
+        pytest.param(
+            "planRef: {name: seller.standard}", "planRef: {name: seller.large}",
+            ["f.yaml:9: note: spec.planRef: ServicePlan seller.large is not among these files"],
+            id="missing-plan-is-a-note",
+        ),
+        pytest.param(
+            "resources: {cpu: \"1\", memory: 2Gi}", "planRef: {name: seller.standard}",
+            [("f.yaml:23: spec.planRef: ServicePlan seller.standard is for Seller, not for SellerRDS: choose a plan for"
+              " SellerRDS")],
+            id="plan-of-another-kind",
+        ),
+        pytest.param(
+            '- "55501"', '- "55501"\n  - "666"',
+            ["f.yaml:35: spec.shops: 666 is no shop of Seller acme, whose namespace this is: remove it"],
+            id="not-your-shop",
+        ),
+        pytest.param(
+            "databaseName: shop", "databaseName: erp",
+            [("f.yaml:32: spec.databaseName: erp is not among spec.databases of SellerRDS shop-db (shop): add it there,"
+              " or name one of them")],
+            id="database-not-declared",
+        ),
+        pytest.param(
+            "databaseName: shop", "databaseName: shop\n  datasets: [trades, orders]",
+            ["f.yaml:33: spec.datasets: orders is unknown: there are refunds, trades"],
+            id="unknown-dataset",
+        ),
+        pytest.param(
+            "name: shop-db, namespace: seller-2088", "name: shop-db, namespace: elsewhere",
+            ["f.yaml:31: note: spec.databaseRef: SellerRDS shop-db is not among these files in the same namespace"],
+            id="references-stay-in-their-namespace",
+        ),
+    ],
+)  # fmt: skip
+def test_check_references_between_files_are_judged_where_certain(before: str, after: str, expected: list[str]) -> None:
+    assert before in ALL
+    assert remarks(ALL.replace(before, after)) == expected
+
+
+def test_check_the_same_object_twice_is_an_error() -> None:
+    assert remarks(DATABASE + "---\n" + DATABASE) == ["f.yaml:12: the same object stands at f.yaml:1: remove one"]
+
+
+def test_check_two_sellers_share_no_id_namespace_or_shop() -> None:
+    other = SELLER.split("---")[0].replace("name: acme", "name: other")
+    assert [line.split(": ", 1)[1] for line in remarks(SELLER + "---\n" + other)] == [
+        "spec.id: 2088 belongs to Seller acme already: each has one owner",
+        "spec.namespace: seller-2088 belongs to Seller acme already: each has one owner",
+        "spec.shops: 55501 belongs to Seller acme already: each has one owner",
+    ]
+
+
+def test_check_with_old_manifests_judges_the_change() -> None:
+    (remark,) = remarks(DATABASE.replace("20Gi", "19Gi"), old=DATABASE)
+    assert remark.startswith("f.yaml:7: spec.storage.size can't shrink from 20Gi to 19Gi")
+    assert remarks(DATABASE.replace("20Gi", "19Gi")) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param("apiVersion: cairn.dev/v1\nkind: Seller\n", "use cairn.dev/v1alpha1", id="version"),
+        pytest.param("apiVersion: cairn.dev/v1alpha1\nkind: SellerRds\n", "did you mean SellerRDS?", id="kind"),
+        pytest.param("apiVersion: cairn.dev/v1alpha1\nkind: Xyz\n", "there are Seller,", id="kind-like-none"),
+        pytest.param("metadata: {name: x}\n", "no manifest", id="no-kind"),
+        pytest.param(
+            "apiVersion: cairn.dev/v1alpha1\nkind: Seller\nmetadata: 5\nspec: {}\n",
+            "metadata is missing",
+            id="metadata",
+        ),
+    ],
+)
+def test_check_what_is_no_object_of_ours_is_an_error(text: str, message: str) -> None:
+    assert message in remarks(text)[0]
+
+
+def test_main_check_good_files_exits_0_and_counts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "all.yaml").write_text(ALL + "---\napiVersion: v1\nkind: Secret\nmetadata: {name: x}\n")
+    assert main(["check", str(tmp_path)]) == 0
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == "4 objects checked, 1 of other kinds ignored, 0 errors\n"
+
+
+def test_main_check_errors_exits_1_with_file_and_line(capsys: pytest.CaptureFixture[str]) -> None:
+    file = HERE / "schema" / "unknown-field.yaml"
+    assert main(["check", str(file)]) == 1
+    assert capsys.readouterr().out == f"{file}:7: spec.storge: unknown field, did you mean storage?\n"
+
+
+def test_main_check_of_stdin_that_is_no_yaml_exits_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("kind: [\n"))
+    assert main(["check", "-"]) == 1
+    assert capsys.readouterr().out.startswith("<stdin>:2: no YAML")
+
+
+def test_main_check_as_json_is_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    file = str(HERE / "rules" / "seller" / "namespace-reserved.refuse.yaml")
+    assert main(["check", "-o", "json", file]) == 1
+    result = json.loads(capsys.readouterr().out)
+    assert result["checked"] == 1
+    assert [remark["level"] for remark in result["remarks"]] == ["error"]
+    assert result["remarks"][0]["file"] == file
+
+
+def test_main_check_wrong_usage_exits_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(tmp_path / "missing.yaml")]) == 2
+    assert "missing.yaml" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as caught:
+        main(["check"])
+    assert caught.value.code == 2

@@ -58,7 +58,8 @@ demo-down: env ## take the demo's cluster down
 	@$(PY) -m demo.run --down
 
 crds: env ## write crds/ and the charts' generated parts from the models
-	@$(CAIRN) crds
+	@$(CAIRN) crds --dir crds
+	@$(PY) scripts/chart_crds.py
 
 lock: env ## renew the lock files, with hashes and without URLs
 	@for set in "" "-dev"; do \

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Copy crds/*.yaml into the chart, each with Helm's order to keep it. `make chart-crds` runs this.
+"""Copy crds/*.yaml into the chart, each with Helm's order to keep it. `make crds` runs this.
 
 In the chart's templates (and not in its folder crds/, which Helm installs once and never again) an upgrade of the
 release upgrades them; with the annotation an uninstall leaves them, and so every object that a user has made.

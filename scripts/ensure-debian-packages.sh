@@ -33,8 +33,14 @@ if [ "$(id -u)" != 0 ]; then
 fi
 echo "  installing Debian packages$why:$missing" >&2
 export DEBIAN_FRONTEND=noninteractive
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
 install() {
-    apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "$@" >/dev/null
+    apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "$@" >"$log" 2>&1 || {
+        tail -20 "$log" >&2
+        echo "could not install: $*" >&2
+        exit 1
+    }
 }
 apt-get -qq -o DPkg::Lock::Timeout=300 update >/dev/null 2>&1 || true # an index that is there will do
 

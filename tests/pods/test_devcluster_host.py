@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -22,34 +23,55 @@ _SYSCTLS = (
     "kernel/keys/root_maxkeys",
     "net/ipv4/ip_forward",
 )
-_PLACES = ("/var/lib", "/var/log", "/etc", "/etc/cni", "/opt", "/usr/libexec", "/run")
+_PLACES = (
+    "/etc/cni",
+    "/etc/kubernetes",
+    "/opt/cni",
+    "/run/flannel",
+    "/run/kubernetes",
+    "/run/netns",
+    "/usr/libexec/kubernetes",
+    "/var/lib/cni",
+    "/var/lib/kubelet",
+    "/var/log/containers",
+    "/var/log/pods",
+)
 
 
 def lines(*command: str) -> set[str]:
-    return set(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines())
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return {line for line in printed.splitlines() if not line.startswith("#")}
+
+
+def processes(cluster: Cluster) -> set[str]:
+    found = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+        except OSError:
+            continue
+        if f"{cluster.directory}/".encode() in words:
+            found.add(process.name)
+    return found
 
 
 def host_state(cluster: Cluster) -> dict[str, set[str]]:
-    """What a cluster may leave on the machine. Other clusters may run meanwhile, so only what can't be theirs."""
-    processes = set()
-    for stat in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (stat / "cmdline").read_bytes() + (stat / "environ").read_bytes()
-        except OSError:
-            continue
-        if str(cluster.directory).encode() + b"/" in words:
-            processes.add(stat.name)
+    """What a cluster may leave on the machine. Other clusters come and go meanwhile, known by their numbers."""
+    others = re.compile(rf"cairn-?(?!{cluster.slot}\b)\d{{3}}\b|10\.(?!{cluster.slot}\b)2[1-5]\d\.0\.")
+
+    def own(found: set[str]) -> set[str]:
+        return {line for line in found if not others.search(line)}
+
     mounts = {line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()}
-    cgroups = {str(p) for p in Path("/sys/fs/cgroup").glob("**/") if len(p.parts) <= 6}
-    places = {str(path) for p in _PLACES if Path(p).is_dir() for path in Path(p).iterdir()}
+    cgroups = Path("/sys/fs/cgroup")
     return {
-        "processes": processes,
-        "links": {p.name for p in Path("/sys/class/net").iterdir()},
-        "routes": lines("ip", "route", "show", "table", "all"),
-        "rules": lines("iptables-save") if Path("/usr/sbin/iptables-save").exists() else set(),
-        "mounts": mounts,
-        "cgroups": cgroups,
-        "places": places,
+        "processes": processes(cluster),
+        "links": own({p.name for p in Path("/sys/class/net").iterdir()}),
+        "routes": own(lines("ip", "route", "show", "table", "all")),
+        "rules": own(lines("iptables-save")),
+        "mounts": {m for m in mounts if not m.startswith("/tmp/")},  # where others make root file systems
+        "cgroups": own({str(p) for pattern in ("*/", "*/*/") for p in cgroups.glob(pattern)}),
+        "places": {place for place in _PLACES if Path(place).exists()},
         "loops": {line for line in lines("losetup", "--list", "--noheadings") if str(cluster.directory) in line},
         "sysctls": {f"{name}={Path('/proc/sys', name).read_text().strip()}" for name in _SYSCTLS},
     }

@@ -214,9 +214,11 @@ class Cluster:
         content = b"".join(p.read_bytes() for p in [*crds, *manifests])
         mark = self.directory / f"applied-{hashlib.sha256(content).hexdigest()[:12]}"
         if not mark.exists():
-            self.kubectl("apply", "--server-side", "--force-conflicts", *(f"--filename={p}" for p in crds))
+            apply = ("apply", "--server-side", "--force-conflicts")
+            self.kubectl(*apply, f"--filename={base.HERE / 'manifests' / 'dns.yaml'}")
+            self.kubectl(*apply, *(f"--filename={p}" for p in crds))
             self.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
-            self.kubectl("apply", "--server-side", "--force-conflicts", *(f"--filename={p}" for p in manifests))
+            self.kubectl(*apply, *(f"--filename={p}" for p in manifests))
             mark.touch()
         (self.directory / "crds.ok").touch()
         self._wait("/api/v1/namespaces/default/serviceaccounts/default", seconds=30)

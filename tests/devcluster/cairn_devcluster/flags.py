@@ -40,6 +40,8 @@ def apiserver(
         f"--service-account-key-file={pki}/sa.pub", f"--service-account-signing-key-file={pki}/sa.key",
         "--authorization-mode=Node,RBAC",
         f"--enable-admission-plugins={','.join(plugins)}",
+        # An orderly end would otherwise take a minute when clients watch.
+        "--shutdown-watch-termination-grace-period=1s",
         f"--service-cluster-ip-range={SERVICE_RANGE}", "--allow-privileged=true",
         f"--kubelet-client-certificate={pki}/apiserver-kubelet-client.crt",
         f"--kubelet-client-key={pki}/apiserver-kubelet-client.key",
@@ -64,5 +66,7 @@ def controller_manager(pki: Path, kubeconfig: Path) -> list[str]:
         f"--authentication-kubeconfig={kubeconfig}", f"--authorization-kubeconfig={kubeconfig}",
         f"--service-account-private-key-file={pki}/sa.key", f"--root-ca-file={pki}/ca.crt",
         f"--cluster-signing-cert-file={pki}/ca.crt", f"--cluster-signing-key-file={pki}/ca.key",
+        # A service account for each of its controllers: at the default of 20 requests a second that is five seconds.
+        "--kube-api-qps=300", "--kube-api-burst=600",
         "--use-service-account-credentials", "--leader-elect=false", "--controllers=*,bootstrapsigner,tokencleaner",
     ]  # fmt: skip

@@ -97,9 +97,9 @@ class Image:
             out.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=out.parent, prefix=".layers-") as scratch:
                 oci.write(out, self.ref, self.layers(Path(scratch)), self.config)
-            for old in out.parent.glob(f"{self.name}-*.tar"):
-                if old != out:
-                    old.unlink()
+            # Several worktrees may share the cache, so the newest few of an image stay.
+            for old in sorted(out.parent.glob(f"{self.name}-*.tar"), key=lambda p: p.stat().st_mtime)[:-3]:
+                old.unlink()
         return out
 
 

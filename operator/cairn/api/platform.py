@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from cairn.api.base import ObjectName
+from cairn.api.base import ObjectName, Quantity
 
 
 class Setting(BaseModel):
@@ -56,6 +56,10 @@ class Bus(Setting):
     """Name of the stream."""
     account_secret: ObjectName = "cairn-bus-account"
     """Secret in Cairn's namespace with the account's signing key and the operator's own credentials."""
+    stream_size: Quantity = "4Gi"
+    """Most that the stream may hold. When it is full the bus refuses records, and the platform keeps them."""
+    replicas: Annotated[int, Field(ge=1, le=5)] = 1
+    """Copies of the stream: 3 in production, on as many servers. 1 for a single server."""
     peers: tuple[BusPeer, ...] = (BusPeer(namespace_labels={"kubernetes.io/metadata.name": "cairn-system"}),)
     """Where workers may connect to for the bus: egress of their NetworkPolicy."""
 

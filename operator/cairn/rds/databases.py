@@ -9,6 +9,7 @@ connect (readers that may connect, as "role@database"), weak (settings under whi
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from cairn.api.conditions import Condition, Reason, not_ready, progressing, ready
@@ -17,6 +18,8 @@ from cairn.engine.kind import Action, Observed
 from cairn.rds.credentials import Address, Login
 
 FACTS = "server"
+LOOK_AGAIN = timedelta(seconds=15)
+"""After a fault of the server: no event tells that it is over."""
 
 
 def facts_of(observed: Observed) -> Mapping[str, Any]:
@@ -29,6 +32,12 @@ def error_of(observed: Observed) -> tuple[Reason, str] | None:
     if not isinstance(found, Mapping) or "error" not in found:
         return None
     return Reason(found["error"]), str(found.get("message") or "")
+
+
+def look_again(observed: Observed, now: datetime) -> datetime | None:
+    """When to ask anew, where the last time went wrong."""
+    waits = error_of(observed) is not None or facts_of(observed).get("inRecovery")
+    return now + LOOK_AGAIN if waits else None
 
 
 def mint_login(login: Login, address: Address) -> Action:

@@ -31,6 +31,7 @@ def plan_external(rds: SellerRDS, observed: Observed, now: datetime, platform: P
         status=_status(rds, external, logins, observed),
         conditions=_conditions(logins, observed, minting=bool(actions)),
         actions=tuple(actions),
+        next=databases.look_again(observed, now),
     )
 
 

@@ -179,5 +179,6 @@ def _next(case: Case, now: datetime) -> datetime | None:
     secrets = ((credentials.ca_secret(case.name), "ca.crt"), (credentials.tls_secret(case.name), "tls.crt"))
     found = (credentials.certificate(case.observed.child(SECRET, name, case.namespace), key) for name, key in secrets)
     moments = [credentials.renew_at(certificate) for certificate in found if certificate is not None]
-    moments += [moment for moment in (case.size.price_changes, _reload_at(case)) if moment is not None]
+    again = databases.look_again(case.observed, now)
+    moments += [moment for moment in (case.size.price_changes, _reload_at(case), again) if moment is not None]
     return min((moment for moment in moments if moment > now), default=None)

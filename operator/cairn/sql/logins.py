@@ -71,6 +71,30 @@ async def may_connect(conn: Connection, pairs: Iterable[tuple[str, str]]) -> set
     return {(row["r"], row["d"]) for row in rows}
 
 
+async def may_push(conn: Connection, role: str, tables: Iterable[str]) -> bool:
+    """Whether a role that exists may write these tables of sys_info in the database of this session."""
+    return await _may(conn, role, tables, ("SELECT", "INSERT", "UPDATE"))
+
+
+async def may_read(conn: Connection, role: str, tables: Iterable[str]) -> bool:
+    """Whether a role that exists may read these tables of sys_info in the database of this session."""
+    return await _may(conn, role, tables, ("SELECT",))
+
+
+async def _may(conn: Connection, role: str, tables: Iterable[str], privileges: tuple[str, ...]) -> bool:
+    found = await conn.fetchval(
+        "SELECT coalesce(pg_catalog.bool_and(coalesce(pg_catalog.has_table_privilege($1, pg_catalog.to_regclass("
+        "'sys_info.' || pg_catalog.quote_ident(t)), p), false)), true) AND coalesce(pg_catalog.has_schema_privilege("
+        "$1, pg_catalog.to_regnamespace('sys_info'), 'USAGE'), false)"
+        " FROM pg_catalog.unnest($2::pg_catalog.text[]) AS wanted(t),"
+        " pg_catalog.unnest($3::pg_catalog.text[]) AS needed(p)",
+        role,
+        list(tables),
+        list(privileges),
+    )
+    return bool(found)
+
+
 async def grant_connect(conn: Connection, database: str, role: str) -> None:
     await conn.execute(f"GRANT CONNECT ON DATABASE {identifier(database)} TO {identifier(role)}")
 

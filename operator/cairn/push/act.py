@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The deeds of a subscription's plan. Each is idempotent, reads what it needs anew, and never logs a secret."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+import asyncpg
+
+from cairn.api.conditions import Reason
+from cairn.api.dataset import Dataset
+from cairn.api.platform import Platform
+from cairn.api.pushsubscription import PushSubscription
+from cairn.api.quantity import parse
+from cairn.api.resources import SECRET, Obj, Ref
+from cairn.api.secrets import raw, secret, text
+from cairn.bus.admin import delete_consumer, ensure_consumer, ensure_stream
+from cairn.bus.connection import BusError
+from cairn.bus.credentials import mint_user, worker_permissions
+from cairn.engine.kind import Action, ActionError, Io, Observed
+from cairn.push import names, objects
+from cairn.push.probe import account_key, account_ref, open_bus, target_of
+from cairn.sql.errors import SqlError
+from cairn.sql.facts import server_facts
+from cairn.sql.postgresql import Connection, connect
+from cairn.sql.roles import drop_role, ensure_role, grant_push, grant_reader
+from cairn.sql.schema import ensure_schema
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Everything a deed works with."""
+
+    push: PushSubscription
+    observed: Observed
+    io: Io
+    platform: Platform
+    known: Mapping[str, Dataset]
+
+    def secret_ref(self, name: str) -> Ref:
+        return Ref(SECRET, self.push.metadata.namespace, name)
+
+
+async def act(action: Action, scene: Scene) -> None:
+    try:
+        await DEEDS[action.name](action, scene)
+    except SqlError as error:
+        raise ActionError(error.reason, error.message) from error
+    except BusError as error:
+        raise ActionError(Reason.BUS_UNREACHABLE, f"{action.name}: {error.args[0]}") from error
+    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise ActionError(Reason.ACTION_FAILED, f"{action.name}: {error}") from error
+
+
+async def _mint(action: Action, scene: Scene) -> None:
+    """The worker's Secret: its login, its credentials for the bus, and the authority to check the database against."""
+    args = action.args
+    account = await scene.io.get(account_ref(scene.platform))
+    key = account_key(account)
+    if not key:
+        message = f"{account_ref(scene.platform)} has no account.seed: make it with `cairn bus init`"
+        raise ActionError(Reason.BUS_UNREACHABLE, message)
+    live = await scene.io.get(scene.secret_ref(args["secret"]))
+    creds = raw(live, "user.creds") if text(live, "account") == key else b""
+    if not creds:
+        rights = worker_permissions(scene.platform.bus.stream, args["consumer"])
+        seed = text(account, "account.seed").strip()
+        creds = mint_user(seed, args["consumer"], rights.publish, rights.subscribe).encode()
+    owner = await scene.io.get(scene.secret_ref(args["databaseSecret"])) if args["databaseSecret"] else None
+    data = {
+        "username": args["login"].encode(),
+        "password": raw(live, "password") or secrets.token_urlsafe(24).encode(),
+        "user.creds": creds,
+        "account": key.encode(),
+        "ca.crt": raw(owner, "ca.crt"),
+    }
+    await _write(scene, args["secret"], live, data)
+
+
+async def _write(scene: Scene, name: str, live: Obj | None, data: Mapping[str, bytes]) -> None:
+    mine = scene.push.metadata
+    if live is None:
+        made = secret(mine.namespace, name, objects.selector(mine.name), data)
+        if await scene.io.create(made) is not None:
+            return
+        raise ActionError(Reason.CONFLICT, f"Secret {name} was made by somebody else just now; looking again")
+    labels = live["metadata"].get("labels") or {}
+    if labels.get("cairn.dev/owner-uid") != mine.uid:
+        message = f"Secret {name} exists and was not made for this object: it is left alone. Rename or delete it"
+        raise ActionError(Reason.CONFLICT, message)
+    await scene.io.update_data(scene.secret_ref(name), data)
+
+
+async def _schema(action: Action, scene: Scene) -> None:
+    """Tables and views, the worker's login, and who may write and read."""
+    args, database = action.args, scene.push.spec.database_name
+    password = text(await scene.io.get(scene.secret_ref(args["secret"])), "password")
+    if not password:
+        raise ActionError(Reason.SECRET_NOT_FOUND, f"Secret {args['secret']} has no password yet")
+    datasets = [scene.known[name] for name in args["datasets"]]
+    conn = await _database(scene)
+    try:
+        await ensure_schema(conn, datasets, args["shops"])
+        await ensure_role(conn, args["login"], password=password)
+        await grant_push(conn, database, args["login"], tuple(dataset.table for dataset in datasets))
+        reader = (await server_facts(conn)).roles.get(names.reader(database))
+        if reader is not None and reader.ours:
+            await grant_reader(conn, database, names.reader(database))
+    finally:
+        await conn.close(timeout=2)
+
+
+async def _drop_login(action: Action, scene: Scene) -> None:
+    conn = await _database(scene)
+    try:
+        await drop_role(conn, action.args["login"])
+    finally:
+        await conn.close(timeout=2)
+
+
+async def _database(scene: Scene) -> Connection:
+    target = await target_of(scene.push, scene.observed, scene.platform)
+    if target is None:
+        raise ActionError(Reason.DATABASE_NOT_READY, "the database is not ready")
+    # Building indexes on a table that has rows already may take a while.
+    return await connect(target, timeout=5, statement_timeout_ms=55_000)
+
+
+async def _consumer(action: Action, scene: Scene) -> None:
+    bus = scene.platform.bus
+    client = await open_bus(await scene.io.get(account_ref(scene.platform)), scene.platform)
+    try:
+        await ensure_stream(client, bus.stream, max_bytes=int(parse(bus.stream_size)), replicas=bus.replicas)
+        await ensure_consumer(client, bus.stream, action.args["consumer"], action.args["subjects"])
+    finally:
+        await client.close()
+
+
+async def _forget_consumer(action: Action, scene: Scene) -> None:
+    client = await open_bus(await scene.io.get(account_ref(scene.platform)), scene.platform)
+    try:
+        await delete_consumer(client, scene.platform.bus.stream, action.args["consumer"])
+    finally:
+        await client.close()
+
+
+DEEDS: Mapping[str, Callable[[Action, Scene], Awaitable[None]]] = {
+    "mint": _mint,
+    "schema": _schema,
+    "drop-login": _drop_login,
+    "consumer": _consumer,
+    "forget-consumer": _forget_consumer,
+}

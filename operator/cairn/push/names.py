@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Names of what a subscription has outside the cluster. Pure; the bus's own are `cairn.bus.admin`'s, which does I/O."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+
+def consumer(namespace: str, name: str) -> str:
+    """The durable consumer on the bus. The same as `cairn.bus.admin.consumer_name`."""
+    return f"{namespace}--{name}"
+
+
+def subjects(seller_id: str, shops: Iterable[str], datasets: Iterable[str]) -> list[str]:
+    """What the consumer is filtered by, sorted. The same as `cairn.bus.admin.subjects`."""
+    names = sorted(datasets)
+    return sorted(f"push.{seller_id}.{shop}.{dataset}" for shop in shops for dataset in names)
+
+
+def login(namespace: str, name: str) -> str:
+    """The worker's login. Each subscription has its own: several may write to one server, external ones of several
+    namespaces, and none may change another's password."""
+    unique = hashlib.sha256(f"{namespace}/{name}".encode()).hexdigest()[:6]
+    return f"cairn_push_{name.replace('-', '_').replace('.', '_')}_{unique}"
+
+
+def reader(database: str) -> str:
+    """The login that a SellerRDS gives out for reading."""
+    return f"{database}_reader"

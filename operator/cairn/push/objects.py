@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a subscription's worker consists of on Kubernetes. Pure builders, plain dicts.
+
+Only fields that the API server stores as they are sent: the engine compares what is wanted with what is live.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Any
+from urllib.parse import urlsplit
+
+from cairn.api.lookup import access_label
+from cairn.api.platform import Bus
+from cairn.api.resources import Obj
+
+METRICS_PORT = 9090
+UID = 65532
+CONFIG = "/etc/cairn/worker.json"
+SECRET = "/etc/cairn/secret"
+DEFAULT_SIZE = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "384Mi"}}
+"""Without a plan: enough for a shop, and at full speed for one."""
+
+Network = IPv4Network | IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A worker, decided: everything that the builders need. resources: canonical quantities"""
+
+    name: str
+    namespace: str
+    image: str
+    replicas: int
+    resources: Obj
+    settings: dict[str, Any]
+    secret_digest: str
+    operator_namespace: str
+    bus: Bus
+    database: str
+    external: tuple[str, int] | None = None
+    denied_networks: Sequence[Network] = ()
+
+    @property
+    def object_name(self) -> str:
+        return object_name(self.name)
+
+
+def object_name(name: str) -> str:
+    return f"{name}-push"
+
+
+def selector(name: str) -> dict[str, str]:
+    return {
+        "app.kubernetes.io/name": "cairn-worker",
+        "app.kubernetes.io/instance": name,
+        "app.kubernetes.io/component": "push",
+    }
+
+
+def _meta(worker: Worker) -> Obj:
+    return {"name": worker.object_name, "namespace": worker.namespace, "labels": selector(worker.name)}
+
+
+def settings_text(settings: dict[str, Any]) -> str:
+    return json.dumps(settings, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def config_map(worker: Worker) -> Obj:
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": _meta(worker),
+        "data": {"worker.json": settings_text(worker.settings)},
+    }
+
+
+def network_policy(worker: Worker) -> Obj:
+    """The bus and the database, and nothing else; names are allowed by the namespace's own policy."""
+    bus = [{"namespaceSelector": {"matchLabels": dict(peer.namespace_labels)}} for peer in worker.bus.peers]
+    egress: list[Obj] = [{"to": bus, "ports": _ports(*bus_ports(worker.bus.url))}] if bus else []
+    egress.append(_database_egress(worker))
+    scraper = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": worker.operator_namespace}}}
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": _meta(worker),
+        "spec": {
+            "podSelector": {"matchLabels": selector(worker.name)},
+            "policyTypes": ["Ingress", "Egress"],
+            "ingress": [{"from": [scraper], "ports": _ports(METRICS_PORT)}],
+            "egress": egress,
+        },
+    }
+
+
+def _ports(*numbers: int) -> list[Obj]:
+    return [{"protocol": "TCP", "port": number} for number in numbers]
+
+
+def bus_ports(urls: str) -> list[int]:
+    """Ports of `nats://a:4222,nats://b:4222`, each once."""
+    found = set()
+    for url in urls.split(","):
+        try:
+            found.add(urlsplit(url.strip()).port or 4222)
+        except ValueError:
+            found.add(4222)
+    return sorted(found)
+
+
+def _database_egress(worker: Worker) -> Obj:
+    if worker.external is None:
+        pods = {
+            "app.kubernetes.io/name": "postgresql",
+            "app.kubernetes.io/instance": worker.database,
+            "app.kubernetes.io/component": "database",
+        }
+        return {"to": [{"podSelector": {"matchLabels": pods}}], "ports": _ports(5432)}
+    host, port = worker.external
+    try:
+        blocks: list[Obj] = [{"cidr": str(ip_network(ip_address(host)))}]
+    except ValueError:
+        # A policy knows no names: anywhere on this port, but for where the platform lets no database be.
+        blocks = [_everywhere("0.0.0.0/0", 4, worker.denied_networks), _everywhere("::/0", 6, worker.denied_networks)]
+    return {"to": [{"ipBlock": block} for block in blocks], "ports": _ports(port)}
+
+
+def _everywhere(cidr: str, version: int, denied: Sequence[Network]) -> Obj:
+    but = sorted(str(network) for network in denied if network.version == version)
+    return {"cidr": cidr} | ({"except": but} if but else {})
+
+
+def deployment(worker: Worker) -> Obj:
+    """One writer: the old one is gone before the new one starts. Changed settings or credentials make it anew."""
+    annotations = {
+        "cairn.dev/config": digest(settings_text(worker.settings)),
+        "cairn.dev/secret": worker.secret_digest,
+    }
+    labels = selector(worker.name) | ({} if worker.external else access_label(worker.database))
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": _meta(worker),
+        "spec": {
+            "replicas": worker.replicas,
+            "strategy": {"type": "Recreate"},
+            "selector": {"matchLabels": selector(worker.name)},
+            "template": {"metadata": {"labels": labels, "annotations": annotations}, "spec": _pod_spec(worker)},
+        },
+    }
+
+
+def _pod_spec(worker: Worker) -> Obj:
+    return {
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        # Time to commit what was fetched; whatever is cut off is delivered again.
+        "terminationGracePeriodSeconds": 60,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": UID,
+            "runAsGroup": UID,
+            "fsGroup": UID,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [_container(worker)],
+        "volumes": [
+            {"name": "config", "configMap": {"name": worker.object_name, "defaultMode": 0o444}},
+            {"name": "secret", "secret": {"secretName": worker.object_name, "defaultMode": 0o440}},
+            {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}},
+        ],
+    }
+
+
+def _container(worker: Worker) -> Obj:
+    return {
+        "name": "worker",
+        "image": worker.image,
+        "args": ["worker", "--config", CONFIG],
+        "ports": [{"name": "metrics", "protocol": "TCP", "containerPort": METRICS_PORT}],
+        "resources": worker.resources,
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+        },
+        "livenessProbe": _probe("/livez", period=10, failures=6),
+        "readinessProbe": _probe("/readyz", period=5, failures=3),
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": [
+            {"name": "config", "mountPath": CONFIG, "subPath": "worker.json", "readOnly": True},
+            {"name": "secret", "mountPath": SECRET, "readOnly": True},
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - the container's own
+        ],
+    }
+
+
+def _probe(path: str, *, period: int, failures: int) -> Obj:
+    return {
+        "httpGet": {"path": path, "port": "metrics", "scheme": "HTTP"},
+        "periodSeconds": period,
+        "timeoutSeconds": 5,
+        "failureThreshold": failures,
+    }

@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a PushSubscription should consist of. Pure: decide whose records go where, then build the worker."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from cairn.api.conditions import Reason, progressing
+from cairn.api.dataset import Dataset
+from cairn.api.lookup import Wrong, parsed
+from cairn.api.platform import Platform
+from cairn.api.pushsubscription import PushSubscription
+from cairn.api.resources import DEPLOYMENT, SECRET, Obj
+from cairn.api.secrets import raw, text
+from cairn.api.seller import Seller
+from cairn.engine.kind import Action, Child, Observed, Plan
+from cairn.push import decide, names, objects, report
+from cairn.push.facts import Facts
+
+CONFIRM = "cairn.dev/confirm-delete"
+LOOK_AGAIN = timedelta(seconds=15)
+"""After a fault of bus or database: no event tells that it is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A subscription that may be served: whose it is, what goes where, with what."""
+
+    push: PushSubscription
+    seller: Seller
+    shops: dict[str, str]
+    datasets: tuple[Dataset, ...]
+    database: decide.Database
+    resources: Obj
+
+    @property
+    def consumer(self) -> str:
+        return names.consumer(self.push.metadata.namespace, self.push.metadata.name)
+
+    @property
+    def login(self) -> str:
+        return names.login(self.push.metadata.namespace, self.push.metadata.name)
+
+    @property
+    def subjects(self) -> list[str]:
+        return names.subjects(self.seller.spec.id, self.shops, (dataset.name for dataset in self.datasets))
+
+
+def plan_push(obj: Obj, observed: Observed, now: datetime, platform: Platform, known: Mapping[str, Dataset]) -> Plan:
+    push = parsed(PushSubscription, obj)
+    if isinstance(push, tuple):
+        return Plan(conditions=push, hold=True)
+    if push.metadata.deletion_timestamp:
+        return _gone(push, observed, now)
+    decided = _decide(push, observed, known)
+    if isinstance(decided, tuple):
+        # A worker must not go on with shops that are not its seller's (any more); everything else may be passing.
+        hold = decided[0].reason is not Reason.NOT_YOUR_SHOP
+        return Plan(status=report.kept(push, observed), conditions=decided, hold=hold)
+    return _serve(decided, observed, now, platform)
+
+
+def _decide(push: PushSubscription, observed: Observed, known: Mapping[str, Dataset]) -> Decided | Wrong:
+    seller = decide.seller(push, observed)
+    if isinstance(seller, tuple):
+        return seller
+    shops = decide.shops(push, seller)
+    if isinstance(shops, tuple):
+        return shops
+    datasets = decide.datasets(push, known)
+    if isinstance(datasets, tuple):
+        return datasets
+    database = decide.database(push, observed)
+    if isinstance(database, tuple):
+        return database
+    resources = decide.resources(push, observed)
+    if isinstance(resources, tuple):
+        return resources
+    return Decided(push, seller, shops, tuple(datasets), database, resources)
+
+
+def _serve(decided: Decided, observed: Observed, now: datetime, platform: Platform) -> Plan:
+    push, facts = decided.push, Facts.of(observed)
+    name, namespace = push.metadata.name, push.metadata.namespace
+    deployed = observed.child(DEPLOYMENT, objects.object_name(name), namespace)
+    if not decided.database.ready and deployed is None:
+        message = f"SellerRDS {decided.database.rds.metadata.name} is not ready, or has not made the database yet"
+        conditions = progressing(Reason.DATABASE_NOT_READY, message)
+        return Plan(status=report.kept(push, observed), conditions=conditions, hold=True)
+    secret = observed.child(SECRET, objects.object_name(name), namespace)
+    if _secret_lacking(decided, secret, observed, facts):
+        conditions = progressing(Reason.PROGRESSING, "credentials are being made")
+        status = report.kept(push, observed)
+        return Plan(status=status, conditions=conditions, actions=(_mint(decided),), hold=True)
+    worker = _worker(decided, secret, platform)
+    actions = _actions(decided, facts)
+    children = [Child(objects.config_map(worker)), Child(objects.network_policy(worker))]
+    if deployed is not None or (facts.bus and facts.database and not actions):
+        # Not before its tables, its login and its consumer stand: it would only fail and be started again.
+        children.append(Child(objects.deployment(worker)))
+    conditions = report.conditions(decided.push, decided.database, observed, facts, working=bool(actions))
+    return Plan(
+        children=tuple(children),
+        status=report.status(push, decided.consumer, observed, facts),
+        conditions=conditions,
+        actions=actions,
+        next=now + LOOK_AGAIN if facts.bus_error or facts.database_error else None,
+    )
+
+
+def _secret_lacking(decided: Decided, secret: Obj | None, observed: Observed, facts: Facts) -> bool:
+    if text(secret, "username") != decided.login or not raw(secret, "password") or not raw(secret, "user.creds"):
+        return True
+    account = facts.bus.get("account")
+    if account and text(secret, "account") != account:
+        return True  # the bus was set up anew: what the old account signed opens nothing
+    return text(secret, "ca.crt") != _ca(decided, observed)
+
+
+def _ca(decided: Decided, observed: Observed) -> str:
+    """The authority that the worker checks the database against, as its owner's Secret has it."""
+    owner = decided.database.owner
+    return text(observed.ref(SECRET, owner, decided.push.metadata.namespace), "ca.crt") if owner else ""
+
+
+def _mint(decided: Decided) -> Action:
+    args = {
+        "secret": objects.object_name(decided.push.metadata.name),
+        "login": decided.login,
+        "consumer": decided.consumer,
+        "databaseSecret": decided.database.owner,
+    }
+    return Action("mint", args)
+
+
+def _actions(decided: Decided, facts: Facts) -> tuple[Action, ...]:
+    actions = []
+    if decided.database.ready and facts.database and not facts.schema_stands and not facts.drift:
+        args = {
+            "datasets": [dataset.name for dataset in decided.datasets],
+            "shops": decided.shops,
+            "login": decided.login,
+            "secret": objects.object_name(decided.push.metadata.name),
+        }
+        actions.append(Action("schema", args, deadline_seconds=60))
+    if facts.bus and not facts.consumes(decided.subjects):
+        actions.append(Action("consumer", {"consumer": decided.consumer, "subjects": decided.subjects}))
+    return tuple(actions)
+
+
+def _worker(decided: Decided, secret: Obj | None, platform: Platform) -> objects.Worker:
+    push, external = decided.push, decided.database.rds.spec.external
+    content = "\n".join(f"{key}={value}" for key, value in sorted(((secret or {}).get("data") or {}).items()))
+    return objects.Worker(
+        name=push.metadata.name,
+        namespace=push.metadata.namespace,
+        image=platform.images.cairn,
+        replicas=0 if push.spec.paused else 1,
+        resources=decided.resources,
+        settings=_settings(decided, platform, checked=bool(raw(secret, "ca.crt"))),
+        secret_digest=objects.digest(content),
+        operator_namespace=platform.namespace,
+        bus=platform.bus,
+        database=decided.database.rds.metadata.name,
+        external=(external.host, external.port) if external else None,
+        denied_networks=platform.external_databases.denied_networks,
+    )
+
+
+def _settings(decided: Decided, platform: Platform, *, checked: bool) -> dict[str, Any]:
+    """worker.json."""
+    push, database = decided.push, decided.database
+    return {
+        "subscription": f"{push.metadata.namespace}/{push.metadata.name}",
+        "bus": {
+            "url": platform.bus.url,
+            "stream": platform.bus.stream,
+            "consumer": decided.consumer,
+            "credsFile": f"{objects.SECRET}/user.creds",
+        },
+        "database": {
+            "engine": database.rds.spec.engine,
+            "host": database.host,
+            "port": database.port,
+            "database": push.spec.database_name,
+            "usernameFile": f"{objects.SECRET}/username",
+            "passwordFile": f"{objects.SECRET}/password",
+            "caFile": f"{objects.SECRET}/ca.crt" if checked else None,
+        },
+        "datasets": [dataset.model_dump(mode="json", by_alias=True, exclude_none=True) for dataset in decided.datasets],
+        "shops": decided.shops,
+        "metricsPort": objects.METRICS_PORT,
+    }
+
+
+def _gone(push: PushSubscription, observed: Observed, now: datetime) -> Plan:
+    """First the worker stops, then its place on the bus and its login go. The tables stay: they are the seller's."""
+    name, namespace = push.metadata.name, push.metadata.namespace
+    facts = Facts.of(observed)
+    consumer = names.consumer(namespace, name)
+    if observed.child(DEPLOYMENT, objects.object_name(name), namespace) is not None:
+        return Plan(conditions=progressing(Reason.DELETING, "the worker is being stopped"))
+    if push.metadata.annotations.get(CONFIRM) == name:
+        message = f"let go of as confirmed; consumer {consumer} may remain on the bus"
+        return Plan(conditions=progressing(Reason.DELETING, message), released=True)
+    if facts.bus_error:
+        message = (
+            f"consumer {consumer} can't be deleted from the bus ({facts.bus_error[1]}); it is tried again. Should the "
+            f"bus be gone for good: kubectl annotate pushsubscription {name} -n {namespace} {CONFIRM}={name}"
+        )
+        return Plan(conditions=progressing(Reason.DELETING, message), next=now + LOOK_AGAIN)
+    actions = []
+    if facts.bus.get("consumer"):
+        actions.append(Action("forget-consumer", {"consumer": consumer}))
+    if facts.login:
+        actions.append(Action("drop-login", {"login": names.login(namespace, name)}))
+    conditions = progressing(Reason.DELETING, "its place on the bus and its login are being removed")
+    return Plan(conditions=conditions, actions=tuple(actions), released=bool(facts.bus) and not actions)

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a subscription says about itself: conditions and status, from the real worker, bus and database. Pure."""
+
+from __future__ import annotations
+
+from cairn.api import pods
+from cairn.api.conditions import Condition, Reason, not_ready, progressing, ready
+from cairn.api.pushsubscription import PushSubscription
+from cairn.api.resources import DEPLOYMENT, POD, Obj
+from cairn.engine.kind import Observed
+from cairn.push import objects
+from cairn.push.decide import Database
+from cairn.push.facts import Facts
+
+
+def conditions(
+    push: PushSubscription, database: Database, observed: Observed, facts: Facts, *, working: bool
+) -> tuple[Condition, ...]:
+    """working: tables, login or consumer are still to be made"""
+    extra = []
+    if count := facts.database.get("quarantined"):
+        message = f"{count} records could not be written: see sys_info.jdp_quarantine for the reasons"
+        extra.append(Condition("Quarantined", True, Reason.QUARANTINED, message))
+    return (*_state(push, database, observed, facts, working=working), *extra)
+
+
+def _state(
+    push: PushSubscription, database: Database, observed: Observed, facts: Facts, *, working: bool
+) -> tuple[Condition, ...]:
+    if facts.drift:
+        return not_ready(Reason.SCHEMA_DRIFT, "; ".join(facts.drift))
+    if not database.ready:
+        message = f"SellerRDS {database.rds.metadata.name} is not ready; records wait on the bus"
+        return not_ready(Reason.DATABASE_NOT_READY, message)
+    for error in (facts.database_error, facts.bus_error):
+        if error:
+            return not_ready(*error)
+    if facts.login and not facts.login.get("ours"):
+        return not_ready(Reason.CONFLICT, "the worker's login exists in the database and was not made by Cairn")
+    if working or not facts.bus or not facts.database:
+        return progressing(Reason.PROGRESSING, "tables, login and consumer are being made")
+    if push.spec.paused:
+        return ready("paused: records wait on the bus", Reason.PAUSED)
+    return _worker_trouble(push, observed) or ready()
+
+
+def _worker_trouble(push: PushSubscription, observed: Observed) -> tuple[Condition, ...]:
+    name, namespace = push.metadata.name, push.metadata.namespace
+    deployment = observed.child(DEPLOYMENT, objects.object_name(name), namespace)
+    live = _pods(push, observed)
+    if any(pods.is_ready(pod) for pod in live) and not _outdated(deployment):
+        return ()
+    failure = pods.condition(deployment, "ReplicaFailure")
+    if not live and failure.get("status") == "True":
+        message = str(failure.get("message") or "no pod can be made")
+        reason = Reason.QUOTA_EXCEEDED if "exceeded quota" in message else Reason.PROGRESSING
+        return not_ready(reason, message)
+    if not live:
+        return progressing(Reason.PROGRESSING, "the worker is being made")
+    return pods.trouble(live[-1], None, None, {}) or progressing(Reason.PROGRESSING, "the worker is being renewed")
+
+
+def _outdated(deployment: Obj | None) -> bool:
+    """Whether the Deployment's controller has not seen to its last change yet."""
+    live = deployment or {}
+    status = live.get("status") or {}
+    seen = int(status.get("observedGeneration") or 0) >= int((live.get("metadata") or {}).get("generation") or 0)
+    return not seen or int(status.get("updatedReplicas") or 0) < int((live.get("spec") or {}).get("replicas") or 0)
+
+
+def _pods(push: PushSubscription, observed: Observed) -> list[Obj]:
+    """The worker's pods, oldest first."""
+    found = [obj for ref, obj in observed.children.items() if ref.resource == POD]
+    return sorted(found, key=lambda pod: (str(pod["metadata"].get("creationTimestamp")), pod["metadata"]["name"]))
+
+
+def status(push: PushSubscription, consumer: str, observed: Observed, facts: Facts) -> Obj:
+    found = kept(push, observed)
+    found["consumer"] = consumer
+    if "consumer" in facts.bus:
+        seen = facts.bus["consumer"] or {}
+        lag = {key: int(seen.get(key) or 0) for key in ("pending", "unacknowledged")}
+        found["lag"] = lag
+    if facts.database:
+        found["quarantined"] = int(facts.database.get("quarantined") or 0)
+        found["tables"] = sorted(facts.database.get("tables") or ())
+    return found
+
+
+def kept(push: PushSubscription, observed: Observed) -> Obj:
+    """What was said before and can't be seen at the moment stays said; the worker is always as it is now."""
+    unsaid = {"conditions", "observed_generation", "worker"}
+    found: Obj = push.status.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=unsaid)
+    live = _pods(push, observed)
+    if live:
+        restarts = sum(int(pods.container_status(pod).get("restartCount") or 0) for pod in live)
+        found["worker"] = {"ready": any(pods.is_ready(pod) for pod in live), "restarts": restarts}
+    return found

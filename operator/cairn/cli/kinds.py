@@ -13,6 +13,7 @@ _CLASSES = (
     ("cairn.seller.kind", "SellerKind"),
     ("cairn.seller.kind", "ServicePlanKind"),
     ("cairn.rds.kind", "SellerRDSKind"),
+    ("cairn.push.kind", "PushSubscriptionKind"),
 )
 
 

@@ -1,39 +1,52 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Copy crds/*.yaml into the chart, each with Helm's order to keep it. `make crds` runs this.
+"""Write what the charts have from the models: copies of crds/*.yaml, and the schema of seller-cloud's values.
 
-In the chart's templates (and not in its folder crds/, which Helm installs once and never again) an upgrade of the
-release upgrades them; with the annotation an uninstall leaves them, and so every object that a user has made.
+`make crds` runs this. The CRDs stand in the chart's templates and not in its folder crds/, which Helm installs
+once and never again: so an upgrade of the release upgrades them. With Helm's order to keep them, an uninstall leaves
+them, and every object that a user has made.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
+from cairn.api.values_schema import values_schema
+
 TREE = Path(__file__).resolve().parent.parent
-TARGET = TREE / "charts" / "cairn" / "files" / "crds"
 _HEAD = "\nmetadata:\n"
 _KEEP = _HEAD + "  annotations:\n    helm.sh/resource-policy: keep\n"
 
 
-def copies(source: Path = TREE / "crds") -> dict[str, str]:
-    """The chart's files by name. ValueError for a CRD that has annotations already."""
-    texts = {path.name: path.read_text(encoding="utf-8") for path in sorted(source.glob("*.yaml"))}
-    for name, text in texts.items():
+def generated(tree: Path = TREE) -> dict[Path, str]:
+    """Every generated file of the charts with its text. ValueError for a CRD that has annotations already."""
+    files = {}
+    for path in sorted((tree / "crds").glob("*.yaml")):
+        text = path.read_text(encoding="utf-8")
         if text.count(_HEAD) != 1 or "\n  annotations:" in text:
-            raise ValueError(f"{name}: expected one CRD without annotations")
-    return {name: text.replace(_HEAD, _KEEP) for name, text in texts.items()}
+            raise ValueError(f"{path.name}: expected one CRD without annotations")
+        files[tree / "charts" / "cairn" / "files" / "crds" / path.name] = text.replace(_HEAD, _KEEP)
+    schema = json.dumps(values_schema(), indent=2, ensure_ascii=False) + "\n"
+    files[tree / "charts" / "seller-cloud" / "values.schema.json"] = schema
+    return files
+
+
+def standing(tree: Path = TREE) -> dict[Path, str]:
+    """What of it stands in the tree now."""
+    crds = (tree / "charts" / "cairn" / "files" / "crds").glob("*.yaml")
+    schema = tree / "charts" / "seller-cloud" / "values.schema.json"
+    return {path: path.read_text(encoding="utf-8") for path in (*crds, schema) if path.exists()}
 
 
 def main() -> int:
-    wanted = copies()
-    TARGET.mkdir(parents=True, exist_ok=True)
-    for stale in TARGET.glob("*.yaml"):
-        if stale.name not in wanted:
-            stale.unlink()
-    for name, text in wanted.items():
-        (TARGET / name).write_text(text, encoding="utf-8")
+    wanted = generated()
+    for path in standing().keys() - wanted.keys():
+        path.unlink()
+    for path, text in wanted.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
     return 0
 
 

@@ -20,6 +20,8 @@ from cluster.caller import Answer, Caller
 from devcluster import ControlPlane, binary
 
 CHARTS = Path(__file__).resolve().parents[2] / "charts"
+BUS = Path(__file__).resolve().parent / "bus.values.yaml"
+"""An outside bus: the values that have no default."""
 SYSTEM = "cairn-system"
 SELLER = "seller-2088"
 LABELS = {
@@ -31,11 +33,14 @@ T = TypeVar("T")
 ROLES = "/apis/rbac.authorization.k8s.io/v1"
 
 
-def helm(kubeconfig: Path, *args: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """Run Helm against one cluster, with a home of its own beside the kubeconfig."""
+def helm(
+    kubeconfig: Path, *args: str | Path, check: bool = True, driver: str = "secret"
+) -> subprocess.CompletedProcess[str]:
+    """Run Helm against one cluster, with a home of its own beside the kubeconfig. `driver` stores its releases."""
     home = kubeconfig.parent / "helm"
     env = {k: v for k, v in os.environ.items() if k != "KUBECONFIG" and not k.startswith("HELM_")}
     env |= {"HELM_CACHE_HOME": f"{home}/cache", "HELM_CONFIG_HOME": f"{home}/config", "HELM_DATA_HOME": f"{home}/data"}
+    env["HELM_DRIVER"] = driver
     command = [str(binary("helm")), *map(str, args), "--kubeconfig", str(kubeconfig)]
     done = subprocess.run(command, env=env, text=True, capture_output=True, check=False, timeout=300)
     if check and done.returncode:
@@ -118,7 +123,7 @@ def charted_cluster(directory: Path) -> Iterator[Charted]:
         admin = Caller(plane.server, plane.directory / "pki")
         helm(
             plane.kubeconfig, "install", "cairn", CHARTS / "cairn", "--namespace", SYSTEM, "--create-namespace",
-            "--set", "bus.url=nats://bus.example:4222", "--wait=hookOnly",
+            "--values", BUS, "--wait=hookOnly",
         )  # fmt: skip
         cluster = Charted(plane, admin)
         cluster.make_seller(SELLER)

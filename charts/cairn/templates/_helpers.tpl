@@ -37,7 +37,10 @@ nats://cairn-nats.{{ .Release.Namespace }}.svc:4222
 {{- if .Values.nats.enabled -}}
 {{ list (dict "namespaceLabels" (dict "kubernetes.io/metadata.name" .Release.Namespace)) | toJson }}
 {{- else -}}
-{{ .Values.bus.peers | toJson }}
+{{- if not .Values.bus.peers }}
+{{- fail "bus.peers: say in which namespace the bus runs ([{namespaceLabels: {kubernetes.io/metadata.name: nats}}]), else no worker may connect to it" }}
+{{- end }}
+{{- .Values.bus.peers | toJson }}
 {{- end -}}
 {{- end }}
 

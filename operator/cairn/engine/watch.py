@@ -33,7 +33,14 @@ async def watch(engine: Engine, connect: Connection, stop: Any) -> None:
 
     for resource in sorted(engine.watched):
         _observe(engine, registry, resource)
-    await kopf.operator(registry=registry, settings=settings(engine), clusterwide=True, standalone=True, stop_flag=stop)
+    await kopf.operator(
+        registry=registry,
+        settings=settings(engine),
+        clusterwide=True,
+        standalone=True,
+        identity="cairn",  # unused without peering; else kopf asks for the user's name, and a pod's user has none
+        stop_flag=stop,
+    )
 
 
 def connection(configuration: Any) -> kopf.ConnectionInfo:

@@ -8,13 +8,13 @@ import os
 import subprocess
 import sys
 
-from demo.faults import NAMESPACE
 from demo.steps import DemoError, awaited, step
 from demo.target import TREE, Obj, Target
 
 EXAMPLE = TREE / "examples" / "first-order"
 SYSTEM = "cairn-system"
 REPOSITORY = "cairn.local/cairn"
+KINDS = ("serviceplans", "sellers", "sellerrdses", "pushsubscriptions")
 
 
 def tree_tag() -> str:
@@ -38,8 +38,11 @@ def install(target: Target) -> None:
     with step("helm install charts/cairn"):
         _chart(target, tag)
     with step("examples/first-order"):
+        # The namespace is Cairn's to make: what is in it is refused until the Seller is Ready.
+        target.kubectl("apply", "-k", str(EXAMPLE), check=False)
+        awaited("the Seller", lambda: _unready(target, *KINDS[:2]), seconds=120)
         target.kubectl("apply", "-k", str(EXAMPLE))
-        awaited("the objects of the example", lambda: _unready(target), seconds=300)
+        awaited("the objects of the example", lambda: _unready(target, *KINDS), seconds=300)
 
 
 def _bus_secrets(target: Target) -> None:
@@ -103,15 +106,13 @@ def _pod_trouble(target: Target, what: str) -> str:
     return f" ({', '.join(sorted(set(waiting)))})" if waiting else ""
 
 
-def _unready(target: Target) -> str:
+def _unready(target: Target, *wheres: str) -> str:
     """What is not Ready yet, each with its condition's reason and message."""
-    found: list[Obj] = []
-    for where in (("serviceplans,sellers",), ("sellerrdses,pushsubscriptions", "-n", NAMESPACE)):
-        found += (target.get(*where) or {}).get("items", [])
-    kinds = {one["kind"] for one in found}
-    if lacking := {"ServicePlan", "Seller", "SellerRDS", "PushSubscription"} - kinds:
-        return f"no {', '.join(sorted(lacking))}"
-    return "; ".join(text for one in found if (text := _reason(one)))
+    texts: list[str] = []
+    for kinds in wheres:
+        found: list[Obj] = (target.get("-A", kinds) or {}).get("items", [])
+        texts += [text for one in found if (text := _reason(one))] if found else [f"no {kinds}"]
+    return "; ".join(texts)
 
 
 def _reason(one: Obj) -> str:

@@ -4,7 +4,7 @@
 # From the environment: R, the cluster's directory; D, the node's; I, its number; N, the cluster's network
 # 10.N.0.0/24, in which the host is .1 and node I is .(I+1); CACHE. $D/etc/commands.sh has the command lines.
 # The host gives two marks: $D/plugged (eth0 is there) and $D/api.ok (the API server serves).
-set -u
+set -eu # up to the network: a mount that fails must not let the next step write to the host
 # shellcheck source=/dev/null
 . "$D/etc/commands.sh"
 
@@ -58,6 +58,8 @@ sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.forwarding=1 net.bridge.bridg
 iptables -t nat -A POSTROUTING -s 10.244.0.0/16 ! -d 10.244.0.0/16 -j MASQUERADE
 # Until kube-proxy knows a Service, refuse at once: a first packet let through would be repeated into the void.
 iptables -A FORWARD -d 10.96.0.0/16 -j REJECT
+
+set +e
 
 # --- processes: run NAME COMMAND... starts it again 0.5 s after it ends; its pid is in log/NAME.pid
 run() {

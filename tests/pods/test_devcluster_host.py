@@ -142,5 +142,12 @@ def test_up_clears_what_an_unclean_end_left(second_devcluster: Cluster) -> None:
     until("the end of the node", lambda: not second.running())
     second.up()
     assert second.kubectl("get", "--raw", "/readyz") == "ok"
+
+    # As when `up` is killed half way: the node runs, and nobody says that it is ready.
+    first = second.node(1).directory / "init.pid"
+    pid_before = first.read_text()
+    (second.node(1).directory / "ready").unlink()
+    second.up()
+    assert first.read_text() != pid_before
     second.down()
     assert host_state(second) == before

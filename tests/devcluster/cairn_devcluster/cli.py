@@ -28,6 +28,8 @@ def _up(a: argparse.Namespace) -> None:
         Cluster(a.name).up(audit=a.audit, node_grace=a.node_grace)
     elif controlplane.running(base.run_dir(a.name)):
         base.say(f"{a.name} is up already")
+    elif Cluster(a.name).running():
+        raise base.StepError(f"{a.name} runs with nodes: down first, or another --name")
     else:
         ControlPlane.start(base.run_dir(a.name), name=a.name, detached=True, audit=a.audit)
     base.say(f"{a.name} up: {time.monotonic() - began:.1f} s; export KUBECONFIG={base.run_dir(a.name) / 'admin.conf'}")

@@ -10,11 +10,11 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import base, build, client, flags, host, images, nodefiles, pki
+from . import base, build, client, controlplane, flags, host, images, nodefiles, pki
 from .api import Api
 from .nodefiles import Node
 
@@ -62,7 +62,11 @@ class Cluster:
         build.build(*build.ALL)
         tars = images.build_all()
         with base.locked(self.directory.parent / f".{self.name}.lock"):
-            if self.running():
+            if controlplane.running(self.directory):
+                raise base.StepError(
+                    f"{self.name} runs as a control plane without nodes: down first, or another --name"
+                )
+            if _pid(self.node(1)) and self._ready_mark(self.node(1)).exists():
                 base.say(f"{self.name} is up already")
                 return
             self._clear()
@@ -83,7 +87,7 @@ class Cluster:
             raise base.StepError("nodes are numbered 2 to 8; node 1 is the control plane")
         if not _pid(self.node(1)):
             raise base.MissingError(f"{self.name} is not up: devcluster.py up --name {self.name}")
-        if _pid(self.node(number)):
+        if _pid(self.node(number)) and self._ready_mark(self.node(number)).exists():
             base.say(f"node{number} is up already")
             return
         self._stop(self.node(number))
@@ -165,14 +169,19 @@ class Cluster:
         try:
             if number == 1:
                 with base.step(f"{self.name}: API server"):
-                    self._wait("/readyz", seconds=120)
+                    self._wait_path(node, "/readyz", seconds=120)
             (node.directory / "api.ok").touch()
             with base.step(f"{self.name}: {node.name}"):
                 if number == 1:
                     self._apply()
                 self._wait_node(node, tars)
+            self._ready_mark(node).touch()
         except base.StepError as failed:
             raise base.StepError(f"{failed}\n{self.logs()}") from None
+
+    def _ready_mark(self, node: Node) -> Path:
+        """Without it a node that runs is one whose `up` was killed half way."""
+        return node.directory / "ready"
 
     def _credentials(self, node: Node) -> None:
         pki.certificates(self._pki, sans=[self.address], nodes=[node.name])
@@ -185,8 +194,8 @@ class Cluster:
 
     def _spawn(self, node: Node) -> int:
         """Start a node's pid 1 and return its pid on the host."""
-        for mark in ("plugged", "api.ok"):
-            (node.directory / mark).unlink(missing_ok=True)
+        for mark in (node.directory / "plugged", node.directory / "api.ok", self._ready_mark(node)):
+            mark.unlink(missing_ok=True)
         own = {
             "R": str(self.directory), "D": str(node.directory), "I": str(node.number), "N": str(self.slot),
             "CACHE": str(base.cache()),
@@ -221,14 +230,22 @@ class Cluster:
             self.kubectl(*apply, *(f"--filename={p}" for p in manifests))
             mark.touch()
         (self.directory / "crds.ok").touch()
-        self._wait("/api/v1/namespaces/default/serviceaccounts/default", seconds=30)
+        self._wait_path(self.node(1), "/api/v1/namespaces/default/serviceaccounts/default", seconds=30)
 
-    def _wait(self, path: str, *, seconds: float) -> None:
-        base.wait_for(path, lambda: self.api.ok(path), seconds=seconds)
+    def _wait(self, node: Node, what: str, ready: Callable[[], bool], *, seconds: float) -> None:
+        def probe() -> bool:
+            if not _pid(node):
+                raise base.StepError(f"{node.name} ended")
+            return ready()
+
+        base.wait_for(what, probe, seconds=seconds)
+
+    def _wait_path(self, node: Node, path: str, *, seconds: float) -> None:
+        self._wait(node, path, lambda: self.api.ok(path), seconds=seconds)
 
     def _wait_node(self, node: Node, tars: Sequence[Path]) -> None:
         """Its kubelet answers, it is Ready, it has the images, and a DNS server answers."""
-        self._wait(f"/api/v1/nodes/{node.name}/proxy/healthz", seconds=60)
+        self._wait_path(node, f"/api/v1/nodes/{node.name}/proxy/healthz", seconds=60)
 
         def ready() -> bool:
             conditions = self.api.object(f"/api/v1/nodes/{node.name}").get("status", {}).get("conditions", [])
@@ -240,10 +257,10 @@ class Cluster:
             pods = self.api.object(f"{here}?labelSelector=k8s-app%3Dkube-dns").get("items", [])
             return any(self.api.ok(f"{here}/{p['metadata']['name']}:8181/proxy/ready") for p in pods)
 
-        base.wait_for(f"{node.name} ready", ready, seconds=60)
+        self._wait(node, f"{node.name} ready", ready, seconds=60)
         marks = [node.directory / "fs" / f"imported.{t.name}" for t in tars]
-        base.wait_for(f"images on {node.name}", lambda: all(m.exists() for m in marks), seconds=120)
-        base.wait_for("DNS", serving, seconds=60)
+        self._wait(node, f"images on {node.name}", lambda: all(m.exists() for m in marks), seconds=120)
+        self._wait(node, "DNS", serving, seconds=60)
 
     # --- stopping
 

@@ -21,6 +21,7 @@ NODE_PACKAGES = {
     "iptables": "iptables", "ipset": "ipset", "conntrack": "conntrack", "ebtables": "ebtables", "socat": "socat",
     "ip": "iproute2", "unshare": "util-linux", "sysctl": "procps", "mkfs.xfs": "xfsprogs", "mount": "mount",
 }  # fmt: skip
+_KERNEL_MODULES = ("overlay", "br_netfilter", "loop", "xfs", "iptable_nat", "xt_comment")
 _WAY_ON = "run as root on Debian, or set CAIRN_KUBECONFIG to the kubeconfig of a kind cluster"
 
 
@@ -45,6 +46,8 @@ def require_nodes() -> None:
     if platform.system() != "Linux" or os.geteuid() != 0:
         raise base.MissingError(f"pods need root on Linux, for namespaces, mounts and cgroups: {_WAY_ON}")
     require_packages("to run nodes of the dev cluster", NODE_PACKAGES)
+    if modprobe := shutil.which("modprobe", path="/usr/sbin:/sbin"):  # those not built in; a failure shows at use
+        subprocess.run([modprobe, "-qa", *_KERNEL_MODULES], check=False, stderr=subprocess.DEVNULL)
 
 
 def _ip(*args: str, check: bool = True) -> bool:

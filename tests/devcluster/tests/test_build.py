@@ -101,6 +101,21 @@ def test_slots_differ_and_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert first.address != second.address
 
 
+def test_pid_of_another_process_is_not_taken_for_a_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAIRN_CACHE", str(tmp_path))
+    (tmp_path / "run").mkdir()
+    cluster = Cluster("stale")
+    pid_file = cluster.node(1).directory / "init.pid"
+    pid_file.parent.mkdir(parents=True)
+    started = Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]
+    pid_file.write_text(f"{os.getpid()} {started}")
+    assert [node.name for node in cluster.running()] == ["node1"]
+    pid_file.write_text(f"{os.getpid()} {int(started) + 1}")
+    assert cluster.running() == []
+    pid_file.write_text("")
+    assert cluster.running() == []
+
+
 def test_missing_command_is_a_package_to_install(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

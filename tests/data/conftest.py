@@ -99,8 +99,8 @@ def bus() -> Iterator[Bus]:
     config = home / "nats.conf"
     store = json.dumps(str(home / "store"))
     monitor = f"127.0.0.1:{free_port()}"
-    head = SERVER.format(name="test", listen=f"127.0.0.1:{port}", monitor=monitor, store=store, size="4GB")
-    config.write_text(head + made.server)
+    config.write_text(SERVER.format(name="test", listen=f"127.0.0.1:{port}", monitor=monitor, store=store))
+    (home / "auth.conf").write_text(made.server)
     server = NatsServer(config, port)
     try:
         server.start()

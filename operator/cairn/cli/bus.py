@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from secrets import token_hex
 
 from cairn.bus.credentials import new_installation
 
@@ -16,13 +17,12 @@ SERVER = """\
 server_name: {name}
 listen: {listen}
 http: {monitor}
-max_payload: 1300000
+max_payload: 2MB
 jetstream {{
   store_dir: {store}
   sync_interval: always
-  max_file_store: {size}
-  max_memory_store: 64MB
 }}
+include ./auth.conf
 """
 
 
@@ -37,29 +37,32 @@ def add(parser: argparse.ArgumentParser) -> None:
     where = init.add_mutually_exclusive_group(required=True)
     where.add_argument("--out", type=Path, metavar="DIR", help="write the files here (directory 0700, files 0600)")
     where.add_argument("--namespace", help="print Secrets for this namespace on standard output")
-    init.add_argument("--server-name", default="cairn-nats-0", help="name of the server (default: %(default)s)")
-    init.add_argument("--listen", default="0.0.0.0:4222", help="address of the bus (default: %(default)s)")
-    init.add_argument("--monitor", default="127.0.0.1:8222", help="address for its health (default: %(default)s)")
-    init.add_argument("--store", default="/data", help="where it keeps its messages (default: %(default)s)")
-    init.add_argument("--size", default="10GB", help="the most it keeps, e.g. 10GB (default: %(default)s)")
+    init.add_argument(
+        "--server-name", default="cairn-nats-0", help="with --out: name of the server (default: %(default)s)"
+    )
+    init.add_argument("--listen", default="0.0.0.0:4222", help="with --out: address of the bus (default: %(default)s)")
+    init.add_argument(
+        "--monitor", default="127.0.0.1:8222", help="with --out: address for its health (default: %(default)s)"
+    )
+    init.add_argument("--store", default="/data", help="with --out: where it keeps its messages (default: %(default)s)")
 
 
 def run(args: argparse.Namespace) -> int:
     made = new_installation()
-    head = SERVER.format(
-        name=args.server_name, listen=args.listen, monitor=args.monitor, store=json.dumps(args.store), size=args.size
-    )
     secrets = {
-        "cairn-bus-server": {"nats.conf": head + made.server},
+        "cairn-bus": {"auth.conf": made.server},
         "cairn-bus-account": {
             "account.seed": made.account_seed,
             "admin.creds": made.admin,
             "system.creds": made.system,
         },
-        "cairn-bus-gateway": {"gateway.creds": made.gateway},
+        "cairn-gateway": {"user.creds": made.gateway, "hmac.key": token_hex(32)},
     }
     if args.out is not None:
-        return _write(args.out, {name: text for secret in secrets.values() for name, text in secret.items()})
+        store = json.dumps(args.store)
+        config = SERVER.format(name=args.server_name, listen=args.listen, monitor=args.monitor, store=store)
+        texts = {name: text for secret in secrets.values() for name, text in secret.items()}
+        return _write(args.out, {"nats.conf": config, **texts})
     for name, data in secrets.items():
         metadata = {"name": name, "namespace": args.namespace, "labels": {"app.kubernetes.io/part-of": "cairn"}}
         manifest = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "stringData": data}

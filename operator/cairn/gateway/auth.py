@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who may hand in records: whoever signs with a key that the gateway was given."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+MAX_SKEW_SECONDS = 300
+
+
+class Keys:
+    """The keys in a file, one a line, so that a new one can be told to the platform before the old one goes.
+
+    The file is read again when it changes: a mounted Secret that is renewed needs no restart.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._looked = 0.0
+        self._stamp = 0
+        self._keys: tuple[bytes, ...] = ()
+
+    def current(self) -> tuple[bytes, ...]:
+        """OSError or ValueError where there is none to begin with; afterwards the last good ones."""
+        now = time.monotonic()
+        if not self._keys or now - self._looked > 5:
+            self._looked = now
+            try:
+                self._read()
+            except (OSError, ValueError):
+                if not self._keys:
+                    raise
+        return self._keys
+
+    def _read(self) -> None:
+        stamp = self._file.stat().st_mtime_ns
+        if stamp == self._stamp:
+            return
+        keys = tuple(line.strip() for line in self._file.read_bytes().splitlines() if line.strip())
+        if not keys or min(map(len, keys)) < 16:
+            raise ValueError(f"{self._file}: a key has at least 16 characters, one key a line")
+        self._keys, self._stamp = keys, stamp
+
+
+def signature(key: bytes, method: str, path: str, timestamp: str, body: bytes) -> str:
+    """Hex HMAC-SHA256 over method, path, timestamp and the body's SHA-256, one a line."""
+    text = "\n".join((method, path, timestamp, hashlib.sha256(body).hexdigest()))
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+
+
+def refusal(keys: Iterable[bytes], method: str, path: str, timestamp: str, given: str, body: bytes) -> str | None:
+    """Why a request is not let in; None when it is."""
+    if not timestamp.isascii() or not timestamp.isdigit() or len(timestamp) > 12:
+        return "X-Cairn-Timestamp: unix seconds are missing"
+    skew = time.time() - int(timestamp)
+    if abs(skew) > MAX_SKEW_SECONDS:
+        return f"X-Cairn-Timestamp: {skew:+.0f} s off this server's clock; at most {MAX_SKEW_SECONDS} s are taken"
+    wanted = [signature(key, method, path, timestamp, body).encode() for key in keys]
+    if not any(hmac.compare_digest(one, given.encode(errors="replace")) for one in wanted):
+        return "X-Cairn-Signature: not what a known key makes of this request"
+    return None

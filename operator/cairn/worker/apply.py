@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes a batch until it is written, whatever happens: waits, cuts the batch down, or quarantines a record.
+
+Nothing here acknowledges: when `apply` returns, all of the batch is committed, as rows or in quarantine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from cairn.sql.rows import Poison, Row
+from cairn.sql.writer import Written
+from cairn.worker.faults import Fault, code, fault
+from cairn.worker.metrics import LaneMetrics, Metrics
+
+log = logging.getLogger(__name__)
+
+FIRST_WAIT_SECONDS = 0.1
+BREAKER_WAIT_SECONDS = 2.0
+LONGEST_WAIT_SECONDS = 30.0
+MAX_REFUSED_PER_MINUTE = 20
+"""More records than these refused by the database within a minute are taken for a fault of table or code, not of the
+records: the lane is held, and nothing more is quarantined."""
+
+
+class Sink(Protocol):
+    """Where rows go; `sql.writer.Writer` for PostgreSQL."""
+
+    async def write(self, rows: Sequence[Row], poison: Sequence[Poison]) -> Written:
+        """Committed when it returns."""
+
+    async def close(self) -> None:
+        """Drop the session; the next write opens a new one."""
+
+
+class TooManyRefusedError(Exception):
+    """The safety valve: what looks like poison is probably a fault of the table or of Cairn."""
+
+
+@dataclass(slots=True)
+class Total:
+    """What became of a batch over all its parts."""
+
+    inserted: int = 0
+    updated: int = 0
+    stale: int = 0
+
+    def add(self, written: Written) -> None:
+        self.inserted += written.inserted
+        self.updated += written.updated
+        self.stale += written.stale
+
+
+class Applier:
+    """For one lane. `held` says why the lane is held, None while it runs; `tried` is when an attempt last ended."""
+
+    def __init__(self, dataset: str, sink: Sink, lane: LaneMetrics, metrics: Metrics) -> None:
+        self._dataset, self._sink, self._lane, self._metrics = dataset, sink, lane, metrics
+        self._refused: deque[float] = deque()
+        self.held: str | None = None
+        self.tried = time.monotonic()
+
+    async def apply(self, rows: Sequence[Row], poison: Sequence[Poison]) -> Total:
+        """Until it is committed. Cancellation leaves nothing half done: what was not committed is redelivered."""
+        wait = FIRST_WAIT_SECONDS
+        while True:
+            try:
+                total = await self._attempt(rows, poison)
+            except Exception as error:
+                kind = fault(error)
+                self._note(error, kind)
+                await self._sink.close()
+                if kind is not Fault.TRANSIENT:
+                    wait = max(wait, BREAKER_WAIT_SECONDS)
+                await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 -- jitter
+                wait = min(wait * 2, LONGEST_WAIT_SECONDS)
+            else:
+                self._released()
+                return total
+
+    async def _attempt(self, rows: Sequence[Row], poison: Sequence[Poison]) -> Total:
+        total = Total()
+        await self._part(rows, poison, total)
+        self.tried = time.monotonic()
+        return total
+
+    async def _part(self, rows: Sequence[Row], poison: Sequence[Poison], total: Total) -> None:
+        """Write it; where one record is to blame, halve until it stands alone and put it into quarantine."""
+        begun = time.perf_counter()
+        try:
+            written = await self._sink.write(rows, poison)
+        except Exception as error:
+            if fault(error) is not Fault.ROW or not rows:
+                raise
+            if len(rows) == 1:
+                await self._refuse(rows[0], poison, error, total)
+                return
+            middle = len(rows) // 2
+            await self._part(rows[:middle], poison, total)
+            await self._part(rows[middle:], (), total)
+            return
+        self._lane.commit.observe(time.perf_counter() - begun)
+        for reason in written.quarantined:
+            self._metrics.quarantined(self._dataset, reason)
+        total.add(written)
+
+    async def _refuse(self, row: Row, poison: Sequence[Poison], error: Exception, total: Total) -> None:
+        now = time.monotonic()
+        while self._refused and now - self._refused[0] > 60:
+            self._refused.popleft()
+        if len(self._refused) >= MAX_REFUSED_PER_MINUTE:
+            raise TooManyRefusedError(f"the database refused {len(self._refused)} records within a minute") from error
+        self._refused.append(now)
+        payload = row.values[-1].encode()
+        made = Poison(
+            self._dataset, str(row.key), None, *row.source, "ROW_REFUSED", code(error), str(error)[:500], payload
+        )
+        await self._part((), (*poison, made), total)
+
+    def _note(self, error: Exception, kind: Fault) -> None:
+        self.tried = time.monotonic()
+        self._metrics.error(self._dataset, kind.value, code(error))
+        if kind is not Fault.TRANSIENT:
+            self._lane.breaker.set(1)
+        text = f"{kind.value} {code(error)}: {error}"
+        if self.held != text:
+            log.warning("%s: held: %s", self._dataset, text)
+        self.held = text
+
+    def _released(self) -> None:
+        if self.held is not None:
+            log.info("%s: running again", self._dataset)
+        self.held = None
+        self._lane.breaker.set(0)

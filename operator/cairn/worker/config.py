@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a worker is told: one JSON file, and secrets as files beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.alias_generators import to_camel
+
+from cairn.api.dataset import Dataset
+from cairn.sql.postgresql import Target
+
+
+class _Setting(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True)
+
+
+class BusConfig(_Setting):
+    """Where the records come from."""
+
+    url: str
+    stream: str
+    consumer: str
+    creds_file: Path
+
+    def creds(self) -> str:
+        """Read at every (re)connect, so that a renewed Secret is used."""
+        return self.creds_file.read_text(encoding="ascii")
+
+
+class DatabaseConfig(_Setting):
+    """Where they go. Without caFile the connection is encrypted but the server is not known."""
+
+    engine: Literal["postgresql"]
+    host: str
+    port: Annotated[int, Field(ge=1, le=65535)]
+    database: str
+    username_file: Path
+    password_file: Path
+    ca_file: Path | None = None
+
+    def target(self) -> Target:
+        """Read at every (re)connect. OSError where a file is missing."""
+        return Target(
+            self.host,
+            self.port,
+            self.database,
+            self.username_file.read_text(encoding="utf-8").strip(),
+            self.password_file.read_text(encoding="utf-8").strip(),
+            self.ca_file.read_bytes() if self.ca_file else None,
+        )
+
+
+class WorkerConfig(_Setting):
+    """subscription: namespace/name, for logs and metrics. shops: nick by id; records of any other are quarantined."""
+
+    subscription: str
+    bus: BusConfig
+    database: DatabaseConfig
+    datasets: Annotated[tuple[Dataset, ...], Field(min_length=1)]
+    shops: Annotated[dict[str, str], Field(min_length=1)]
+    metrics_port: Annotated[int, Field(ge=0, le=65535)] = 9090
+    budget_bytes: Annotated[int, Field(ge=4 * 1024 * 1024)] = 32 * 1024 * 1024
+    """Bytes of messages that may be in memory at a time; the process needs about four times as much."""
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        names = [dataset.name for dataset in self.datasets]
+        if len(set(names)) != len(names):
+            raise ValueError("datasets: one is listed twice")
+        return self
+
+    @classmethod
+    def load(cls, path: Path) -> WorkerConfig:
+        """OSError, or ValueError that names the key."""
+        return cls.model_validate_json(path.read_bytes())

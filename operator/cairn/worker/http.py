@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a worker serves: /healthz (would a restart help?), /readyz, /metrics."""
+
+from __future__ import annotations
+
+from aiohttp import web
+from prometheus_client import generate_latest
+
+from cairn.worker.metrics import Metrics
+from cairn.worker.service import Worker
+
+
+def application(worker: Worker, metrics: Metrics) -> web.Application:
+    async def healthz(_request: web.Request) -> web.Response:
+        why = worker.stuck()
+        return web.Response(status=503 if why else 200, text=f"{why or 'ok'}\n")
+
+    async def readyz(_request: web.Request) -> web.Response:
+        if worker.ready:
+            return web.Response(text="ok\n")
+        held = "; ".join(f"{name}: {why}" for name, why in worker.held().items())
+        return web.Response(status=503, text=f"{held or 'no connection to the bus'}\n")
+
+    async def serve_metrics(_request: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(metrics.registry), content_type="text/plain")
+
+    app = web.Application()
+    app.router.add_get("/healthz", healthz)
+    app.router.add_get("/readyz", readyz)
+    app.router.add_get("/metrics", serve_metrics)
+    return app

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One dataset's way from the bus to its table: decode as messages arrive, write what has gathered, then acknowledge.
+
+While a transaction runs the next messages gather: batches are as large as the load needs, and a single record waits
+for nobody. Acknowledged is only what is committed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nats.errors import Error as NatsError
+
+from cairn.bus.pull import Message, Puller
+from cairn.worker.apply import Applier
+from cairn.worker.decode import Decoded, Decoder, Place
+from cairn.worker.metrics import LaneMetrics, Metrics
+
+log = logging.getLogger(__name__)
+
+BATCH_ROWS = (500, 4_000, 10_000)
+"""Records of a batch: at least, at first, at most. It grows while commits are quick, and shrinks when they are slow."""
+QUICK_SECONDS, SLOW_SECONDS = 0.25, 1.0
+
+
+@dataclass(slots=True, eq=False)
+class Held:
+    """A message that has not been acknowledged. `puller`: whom it came from, and who can acknowledge it."""
+
+    message: Message
+    size: int
+    puller: Puller
+    place: Place
+
+
+class Budget:
+    """Bytes of messages in memory, over all lanes. Whoever wants more of them waits until there is room."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.held: dict[Held, None] = {}
+        self.bytes = 0
+        self._freed = asyncio.Event()
+
+    def take(self, held: Held) -> None:
+        self.held[held] = None
+        self.bytes += held.size
+
+    def free(self, helds: Sequence[Held]) -> None:
+        for held in helds:
+            del self.held[held]
+            self.bytes -= held.size
+        self._freed.set()
+
+    async def room(self, at_least: int, messages: int) -> int:
+        """Bytes that are free, when they are `at_least` so many and fewer than `messages` are held."""
+        while self.limit - self.bytes < at_least or len(self.held) >= messages:
+            self._freed.clear()
+            await self._freed.wait()
+        return self.limit - self.bytes
+
+
+class Lane:
+    """For one dataset. `offer` hands it a message; `run` is its task."""
+
+    def __init__(self, decoder: Decoder, applier: Applier, budget: Budget, lane: LaneMetrics, metrics: Metrics) -> None:
+        self._decoder, self.applier, self._budget = decoder, applier, budget
+        self._lane, self._metrics = lane, metrics
+        self._arrived: deque[Held] = deque()
+        self._ready: deque[tuple[Held, Decoded]] = deque()
+        self._news = asyncio.Event()
+        self._rows = BATCH_ROWS[1]
+        self._stopping = False
+
+    def offer(self, held: Held) -> None:
+        self._arrived.append(held)
+        self._news.set()
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is waiting; what is being written is not counted."""
+        return not self._arrived and not self._ready
+
+    def stop(self) -> None:
+        """Finish the transaction under way, acknowledge it, and end `run`."""
+        self._stopping = True
+        self._news.set()
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            decoding = group.create_task(self._decode())
+            await self._write()
+            decoding.cancel()
+
+    async def _decode(self) -> None:
+        """Ahead of the writing, one message at a time: decoding never keeps the transaction waiting for long."""
+        while True:
+            while not self._arrived:
+                self._news.clear()
+                await self._news.wait()
+            held = self._arrived.popleft()
+            decoded = self._decoder.message(held.message, held.place)
+            held.message = held.message._replace(data=b"")
+            self._lane.received.inc(len(decoded.rows) + len(decoded.poison))
+            self._lane.truncated.inc(decoded.truncated)
+            self._ready.append((held, decoded))
+            await asyncio.sleep(0)
+
+    async def _write(self) -> None:
+        while not self._stopping:
+            if not self._ready:
+                if not self._arrived:
+                    self._news.clear()
+                    await self._news.wait()
+                await asyncio.sleep(0)
+                continue
+            await self._batch(self._take())
+
+    def _take(self) -> list[tuple[Held, Decoded]]:
+        taken = [self._ready.popleft()]
+        count = len(taken[0][1].rows)
+        while self._ready and count + len(self._ready[0][1].rows) <= self._rows:
+            taken.append(self._ready.popleft())
+            count += len(taken[-1][1].rows)
+        return taken
+
+    async def _batch(self, taken: list[tuple[Held, Decoded]]) -> None:
+        rows = [row for _, decoded in taken for row in decoded.rows]
+        poison = [one for _, decoded in taken for one in decoded.poison]
+        begun = time.perf_counter()
+        total = await self.applier.apply(rows, poison)
+        took = time.perf_counter() - begun
+        now = time.time_ns() // 1000
+        for _, decoded in taken:
+            if decoded.published_us is not None:
+                self._lane.freshness.observe(max(0, now - decoded.published_us) / 1e6)
+        self._lane.inserted.inc(total.inserted)
+        self._lane.updated.inc(total.updated)
+        self._lane.stale.inc(total.stale)
+        self._lane.batch.observe(len(rows) + len(poison))
+        self._resize(took, full=len(rows) >= self._rows // 2)
+        await self._acknowledge([held for held, _ in taken])
+
+    def _resize(self, took: float, *, full: bool) -> None:
+        least, _, most = BATCH_ROWS
+        if took > SLOW_SECONDS:
+            self._rows = max(least, self._rows // 2)
+        elif took < QUICK_SECONDS and full:
+            self._rows = min(most, self._rows * 5 // 4)
+
+    async def _acknowledge(self, helds: list[Held]) -> None:
+        """An acknowledgement that can't be sent leads to a redelivery, which changes nothing."""
+        try:
+            for held in helds:
+                await held.puller.acknowledge((held.message,))
+            self._lane.acked.inc(len(helds))
+        except (NatsError, OSError) as error:
+            log.warning("bus: not acknowledged: %s", type(error).__name__)
+        finally:
+            self._budget.free(helds)

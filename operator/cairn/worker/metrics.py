@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a worker tells about itself. Never a buyer's or a record's data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+FRESHNESS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
+COMMIT = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 30.0)
+SIZES = (1, 10, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 25000)
+
+
+@dataclass(frozen=True, slots=True)
+class LaneMetrics:
+    """Those of one lane: dataset and subscription are filled in."""
+
+    received: Counter
+    inserted: Counter
+    updated: Counter
+    stale: Counter
+    truncated: Counter
+    acked: Counter
+    redelivered: Counter
+    freshness: Histogram
+    commit: Histogram
+    batch: Histogram
+    breaker: Gauge
+
+
+class Metrics:
+    """All of a worker's. A row counts as applied when its transaction has committed."""
+
+    def __init__(self, subscription: str) -> None:
+        self.registry = CollectorRegistry()
+        self._subscription = subscription
+        names = ("subscription", "dataset")
+        self._received = self._counter("received_records", "Records taken from the bus", names)
+        self._applied = self._counter("applied_rows", "Rows committed", (*names, "op"))
+        self._stale = self._counter("stale_rows", "Records that were not newer than their row", names)
+        self._quarantined = self._counter("quarantined", "Records put into quarantine", (*names, "reason"))
+        self._truncated = self._counter("truncated_columns", "Values cut to their column's length", names)
+        self._acked = self._counter("acked", "Messages acknowledged", names)
+        self._redelivered = self._counter("redelivered", "Messages delivered more than once", names)
+        self._errors = self._counter("errors", "Failed attempts", (*names, "class", "code"))
+        self._freshness = self._histogram("end_to_end_seconds", "From gateway to COMMIT, by pack", FRESHNESS)
+        self._commit = self._histogram("commit_seconds", "One batch, from BEGIN to COMMIT", COMMIT)
+        self._batch = self._histogram("batch_rows", "Records of a committed batch", SIZES)
+        self._breaker = self._gauge("breaker_state", "1 while the database must be mended first", names)
+        self.inflight = self._gauge("inflight_bytes", "Messages in memory", names[:1]).labels(subscription)
+        self.pending = self._gauge("lag_messages", "Messages not written yet, as the bus says", names[:1]).labels(
+            subscription
+        )
+        self.stalls = self._counter("bus_stalls", "Pulls that the bus forgot", names[:1]).labels(subscription)
+
+    def lane(self, dataset: str) -> LaneMetrics:
+        at = (self._subscription, dataset)
+        return LaneMetrics(
+            received=self._received.labels(*at),
+            inserted=self._applied.labels(*at, "insert"),
+            updated=self._applied.labels(*at, "update"),
+            stale=self._stale.labels(*at),
+            truncated=self._truncated.labels(*at),
+            acked=self._acked.labels(*at),
+            redelivered=self._redelivered.labels(*at),
+            freshness=self._freshness.labels(*at),
+            commit=self._commit.labels(*at),
+            batch=self._batch.labels(*at),
+            breaker=self._breaker.labels(*at),
+        )
+
+    def quarantined(self, dataset: str, reason: str) -> None:
+        self._quarantined.labels(self._subscription, dataset, reason).inc()
+
+    def error(self, dataset: str, kind: str, code: str) -> None:
+        self._errors.labels(self._subscription, dataset, kind, code).inc()
+
+    def _counter(self, name: str, text: str, labels: tuple[str, ...]) -> Counter:
+        return Counter(f"cairn_push_{name}", text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, text: str, labels: tuple[str, ...]) -> Gauge:
+        return Gauge(f"cairn_push_{name}", text, labels, registry=self.registry)
+
+    def _histogram(self, name: str, text: str, buckets: tuple[float, ...]) -> Histogram:
+        labels = ("subscription", "dataset")
+        return Histogram(f"cairn_push_{name}", text, labels, buckets=buckets, registry=self.registry)

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The worker: pulls messages for its lanes while there is room, keeps them from being redelivered, and reports.
+
+Starts again with the bus when the bus or its consumer goes; the lanes and what they hold live on meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+
+from nats.errors import Error as NatsError
+
+from cairn.bus.admin import ACK_WAIT_SECONDS
+from cairn.bus.connection import BusError, Client, connect
+from cairn.bus.pull import MIN_ROOM, Message, Puller
+from cairn.worker.config import WorkerConfig
+from cairn.worker.decode import Place
+from cairn.worker.lane import Budget, Held, Lane
+from cairn.worker.metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+MAX_MESSAGES = 400
+"""Messages held at a time; the consumer allows a few more, so that the bus never stops for this worker alone."""
+STUCK_SECONDS = 180.0
+"""Longer than any one attempt can take: connecting, each statement and each lock have limits of their own."""
+RETRY_SECONDS = 1.0
+KEEP_SECONDS = ACK_WAIT_SECONDS / 4
+DRAIN_SECONDS = 25.0
+"""How long the transactions under way may take after SIGTERM."""
+
+
+class Worker:
+    """One subscription. `run` is its task and ends after `stop`."""
+
+    def __init__(self, config: WorkerConfig, lanes: Mapping[str, Lane], budget: Budget, metrics: Metrics) -> None:
+        self._config, self._lanes, self._budget, self._metrics = config, lanes, budget, metrics
+        self._stopping = asyncio.Event()
+        self._puller: Puller | None = None
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    @property
+    def ready(self) -> bool:
+        """Pulling, and no lane is held up by its database."""
+        return self._puller is not None and all(lane.applier.held is None for lane in self._lanes.values())
+
+    def stuck(self) -> str | None:
+        """Why a restart would help; None while each lane that has work ends an attempt now and then."""
+        for name, lane in self._lanes.items():
+            if self._budget.held and not lane.idle and time.monotonic() - lane.applier.tried > STUCK_SECONDS:
+                return f"{name}: no attempt has ended for {STUCK_SECONDS:.0f} s"
+        return None
+
+    def held(self) -> dict[str, str]:
+        """Lanes that wait for their database, and why."""
+        return {name: lane.applier.held for name, lane in self._lanes.items() if lane.applier.held is not None}
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            lanes = [group.create_task(lane.run()) for lane in self._lanes.values()]
+            supply, keep = group.create_task(self._supply()), group.create_task(self._keep())
+            await self._stopping.wait()
+            for lane in self._lanes.values():
+                lane.stop()
+            await asyncio.wait(lanes, timeout=DRAIN_SECONDS)
+            for task in (*lanes, supply, keep):  # the connection goes last: lanes have acknowledged by now
+                task.cancel()
+
+    async def _supply(self) -> None:
+        """Until cancelled: connect to the bus and pull; after any trouble start anew."""
+        config = self._config.bus
+        while True:
+            try:
+                client = await connect(config.url, config.creds, config.consumer)
+            except (BusError, OSError, ValueError) as error:
+                log.warning("bus: %s", error)
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            try:
+                await self._pull(client)
+            except (BusError, NatsError, OSError) as error:
+                log.warning("bus: %s", error)
+                await asyncio.sleep(RETRY_SECONDS)
+            finally:
+                self._puller = None
+                await asyncio.shield(self._leave(client))
+
+    async def _leave(self, client: Client) -> None:
+        with suppress(NatsError, OSError):
+            if self._stopping.is_set():
+                for held in self._budget.held:
+                    await held.puller.give_back((held.message,))
+                await client.flush(2)
+            await client.close()
+
+    async def _pull(self, client: Client) -> None:
+        config = self._config.bus
+        puller = Puller(client, config.stream, config.consumer)
+        facts = await puller.start()
+        if not facts.epoch:
+            raise BusError(f"consumer {config.consumer} does not say when its stream was made: it is not Cairn's")
+        log.info("bus: consumer %s, %d messages pending", config.consumer, facts.pending)
+        self._puller = puller
+        while True:
+            room = await self._budget.room(MIN_ROOM, MAX_MESSAGES)
+            for message in await puller.fetch(MAX_MESSAGES - len(self._budget.held), room):
+                self._offer(message, puller, facts.epoch)
+
+    def _offer(self, message: Message, puller: Puller, epoch: int) -> None:
+        place = Place(self._config.bus.stream, epoch, message.stream_seq)
+        held = Held(message, len(message.data), puller, place)
+        lane = self._lanes.get(message.subject.rsplit(".", 1)[-1])
+        if lane is None:
+            log.warning("bus: a message for %s, which this worker has no lane for, stays on the bus", message.subject)
+            return
+        self._budget.take(held)
+        self._metrics.inflight.set(self._budget.bytes)
+        lane.offer(held)
+
+    async def _keep(self) -> None:
+        """Tell the bus that what is held is being worked on, also while a database is down for hours; ask for the lag."""
+        while True:
+            await asyncio.sleep(KEEP_SECONDS)
+            with suppress(BusError, NatsError, OSError):
+                for held in list(self._budget.held):
+                    await held.puller.keep((held.message,))
+                if self._puller is not None:
+                    facts = await self._puller.info()
+                    self._metrics.pending.set(facts.pending + facts.unacknowledged)
+                    self._metrics.stalls.inc(self._puller.stalls)
+                    self._puller.stalls = 0

@@ -4,22 +4,20 @@
 from __future__ import annotations
 
 import itertools
-import json
 import shutil
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 import pytest_asyncio
 
-from cairn.bus.admin import ensure_consumer, ensure_stream
-from cairn.bus.connection import Client
-from cairn.bus.connection import connect as connect_bus
-from cairn.bus.credentials import Installation, mint_user, new_installation, worker_permissions
-from cairn.cli.bus import SERVER
+from cairn.datasets import shipped
 from cairn.sql.postgresql import Connection, Target, connect
-from cairn.sql.roles import ensure_database, ensure_role
-from data.servers import NatsServer, PostgreSQL, free_port, scratch
+from cairn.sql.roles import ensure_database, ensure_role, grant_push
+from cairn.sql.schema import ensure_schema
+from data.bus import Bus
+from data.plane import CONSUMER, SHOPS, SUBJECTS, Plane
+from data.servers import PostgreSQL, scratch
 
 _numbers = itertools.count(1)
 
@@ -63,48 +61,32 @@ async def conn(database: Target) -> AsyncIterator[Connection]:
     await conn.close()
 
 
-@dataclass
-class Bus:
-    """A bus of one server and what is needed to use it."""
-
-    server: NatsServer
-    made: Installation
-
-    @property
-    def url(self) -> str:
-        return f"nats://127.0.0.1:{self.server.port}"
-
-    async def connect(self, user: str, creds: str | None = None) -> Client:
-        text = creds or {"admin": self.made.admin, "gateway": self.made.gateway, "system": self.made.system}[user]
-        return await connect_bus(self.url, lambda: text, user)
-
-    def worker_creds(self, consumer: str) -> str:
-        rights = worker_permissions("PUSH", consumer)
-        return mint_user(self.made.account_seed, consumer, rights.publish, rights.subscribe)
-
-    async def prepare(self, *consumers: tuple[str, tuple[str, ...]], max_bytes: int = 2**30) -> None:
-        """The stream and consumers, by name and filter subjects."""
-        client = await self.connect("admin")
-        await ensure_stream(client, "PUSH", max_bytes=max_bytes)
-        for name, filters in consumers:
-            await ensure_consumer(client, "PUSH", name, filters)
-        await client.close()
-
-
 @pytest.fixture
 def bus() -> Iterator[Bus]:
     home = scratch("bus")
-    made = new_installation()
-    port = free_port()
-    config = home / "nats.conf"
-    store = json.dumps(str(home / "store"))
-    monitor = f"127.0.0.1:{free_port()}"
-    config.write_text(SERVER.format(name="test", listen=f"127.0.0.1:{port}", monitor=monitor, store=store))
-    (home / "auth.conf").write_text(made.server)
-    server = NatsServer(config, port)
+    bus = Bus.prepared(home)
     try:
-        server.start()
-        yield Bus(server, made)
+        bus.server.start()
+        yield bus
     finally:
-        server.kill()
+        bus.server.kill()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest_asyncio.fixture
+async def plane(bus: Bus, database: Target, conn: Connection) -> AsyncIterator[Plane]:
+    """Stream, consumer, tables and logins stand; the gateway serves; no worker runs yet."""
+    await bus.prepare((CONSUMER, SUBJECTS))
+    await ensure_schema(conn, tuple(shipped().values()), SHOPS)
+    login = f"{database.database}_push"
+    await ensure_role(conn, login, password="push-password")
+    await grant_push(conn, database.database, login, tuple(dataset.table for dataset in shipped().values()))
+    home = scratch("plane")
+    plane = Plane(bus, database, replace(database, user=login, password="push-password"), home)
+    try:
+        plane.gateway.start()
+        plane.gateway.ready()
+        yield plane
+    finally:
+        plane.close()
         shutil.rmtree(home, ignore_errors=True)

@@ -23,7 +23,7 @@ from cairn.bus.credentials import mint_user, new_installation
 from cairn.bus.pack import Pack, Record, decode, digest
 from cairn.bus.publish import publish
 from cairn.bus.pull import Message, Puller
-from data.conftest import Bus
+from data.bus import Bus
 
 TRADES = "push.2088.55501.trades"
 ME = consumer_name("seller-2088", "orders")

@@ -68,9 +68,11 @@ class Puller:
             raise BusError(f"consumer {self._consumer} of stream {self._stream} is gone")
         return facts
 
-    async def close(self) -> None:
-        if self._client.is_connected:
-            await self._subscription.unsubscribe()
+    async def drain(self) -> None:
+        """Ask for nothing more, and give back what has arrived but was not fetched."""
+        await self._subscription.drain()  # type: ignore[no-untyped-call] -- nats-py has left it bare
+        await self.give_back(self._arrived)
+        self._arrived.clear()
 
     async def fetch(self, messages: int, room: int) -> list[Message]:
         """At least one message; waits as long as it takes. `messages` and `room` (bytes) bound what is asked for."""

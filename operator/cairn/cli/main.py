@@ -13,6 +13,8 @@ COMMANDS = {
     "operator": ("cairn.cli.operator", "run the operator"),
     "bus": ("cairn.cli.bus", "make the keys and the configuration of a bus"),
     "check": ("cairn.cli.check", "judge manifests offline, with file and line"),
+    "worker": ("cairn.cli.worker", "write one subscription's records into its database"),
+    "gateway": ("cairn.cli.gateway", "take records from the platform and put them on the bus"),
     "crds": ("cairn.cli.crds", "write the CustomResourceDefinitions"),
     "uninstall": ("cairn.cli.uninstall", "let go of every object after the operator was uninstalled"),
 }

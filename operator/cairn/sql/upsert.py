@@ -48,10 +48,11 @@ def statements(dataset: Dataset) -> Statements:
         f"{name} = CASE WHEN {same} THEN t.{name} ELSE EXCLUDED.{name} END" for name in ("jdp_modified", "jdp_seq")
     ]
     key = identifier(dataset.key)
+    moment = "$1::timestamp + jdp_seq * interval '1 microsecond'"
     upsert = (
         f"INSERT INTO {table} AS t ({names}, jdp_version, jdp_created, jdp_modified, jdp_seq)"
-        f" SELECT {names}, jdp_version, $1 + jdp_seq * interval '1 microsecond',"
-        f" $1 + jdp_seq * interval '1 microsecond', $2 + jdp_seq FROM pg_temp.{identifier(stage)} ORDER BY jdp_seq"
+        f" SELECT {names}, jdp_version, {moment}, {moment}, $2::int8 + jdp_seq"
+        f" FROM pg_temp.{identifier(stage)} ORDER BY jdp_seq"
         f" ON CONFLICT ({key}) DO UPDATE SET {', '.join(updates)}, jdp_version = EXCLUDED.jdp_version"
         f" WHERE {_order('t', modified)} < {_order('EXCLUDED', modified)}"
     )

@@ -88,15 +88,18 @@ class Worker:
                 log.warning("bus: %s", error)
                 await asyncio.sleep(RETRY_SECONDS)
             finally:
-                self._puller = None
-                await asyncio.shield(self._leave(client))
+                puller, self._puller = self._puller, None
+                await asyncio.shield(self._leave(client, puller))
 
-    async def _leave(self, client: Client) -> None:
+    async def _leave(self, client: Client, puller: Puller | None) -> None:
+        """When stopping, what was not begun goes back at once, so that the next worker need not wait for it."""
+        with suppress(NatsError, OSError, TimeoutError):
+            if self._stopping.is_set() and puller is not None:
+                async with asyncio.timeout(5):
+                    await puller.drain()
+                    await puller.give_back(held.message for held in self._budget.held if held.puller is puller)
+                    await client.flush()
         with suppress(NatsError, OSError):
-            if self._stopping.is_set():
-                for held in self._budget.held:
-                    await held.puller.give_back((held.message,))
-                await client.flush(2)
             await client.close()
 
     async def _pull(self, client: Client) -> None:
@@ -124,7 +127,7 @@ class Worker:
         lane.offer(held)
 
     async def _keep(self) -> None:
-        """Tell the bus that what is held is being worked on, also while a database is down for hours; ask for the lag."""
+        """Tell the bus that what is held is being worked on, also while a database is down; ask for the lag."""
         while True:
             await asyncio.sleep(KEEP_SECONDS)
             with suppress(BusError, NatsError, OSError):

@@ -10,40 +10,14 @@ from typing import Any
 import pytest
 
 from cairn.api.resources import CONFIGMAP, PVC, SECRET, Obj, Ref, Resource
-from cairn.engine.cluster import Cluster, Request, Response, Transport
+from cairn.engine.cluster import Cluster, Transport
 from cairn.engine.loop import Engine
 from cluster.engine.conftest import make_namespace, settle
+from cluster.engine.crashing import Crash, CrashingTransport
 from cluster.engine.toy import TOY, ToyKind, toy
 
 FEWEST_CALLS = 60
 """Fewer calls than this mean that the life below lost a part: look before you lower it."""
-
-
-class Crash(BaseException):
-    """The process ends here. No handler of the engine may catch it."""
-
-
-class CrashingTransport:
-    """Ends the process at the n-th call: before it is sent, or after the server acted and before its answer came."""
-
-    def __init__(self, inner: Transport, at: int, *, after: bool) -> None:
-        self._inner = inner
-        self._at = at
-        self._after = after
-        self.calls: list[str] = []
-
-    async def send(self, request: Request) -> Response:
-        self.calls.append(request.method)
-        strikes = len(self.calls) == self._at
-        if strikes and not self._after:
-            raise Crash
-        response = await self._inner.send(request)
-        if strikes:
-            raise Crash
-        return response
-
-    async def close(self) -> None:
-        """The inner transport is the fixture's."""
 
 
 class OneNamespace(Cluster):

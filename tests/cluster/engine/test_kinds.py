@@ -28,6 +28,7 @@ from cairn.api.resources import (
     Obj,
     Ref,
     Resource,
+    ref_of,
 )
 from cairn.api.text import to_yaml
 from cairn.cli.kinds import kinds
@@ -64,13 +65,8 @@ async def cluster(transport: Transport) -> AsyncIterator[Cluster]:
     yield cluster
     for resource in (SELLERRDS, SELLER, SERVICEPLAN):
         for obj in await cluster.list(resource):
-            await cluster.delete(_ref(obj), uid=obj["metadata"]["uid"])
+            await cluster.delete(ref_of(obj), uid=obj["metadata"]["uid"])
         await settle(Engine(kinds(Platform()), cluster))
-
-
-def _ref(obj: Obj) -> Ref:
-    resource = {"SellerRDS": SELLERRDS, "Seller": SELLER, "ServicePlan": SERVICEPLAN}[obj["kind"]]
-    return Ref(resource, obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
 
 
 def plan(name: str, target: str, **size: str | int) -> Obj:
@@ -214,7 +210,7 @@ async def test_crash_at_every_call_of_a_seller_with_a_database_ends_the_same(
                 await settle(engine)
         return await _made(cluster, number), crashing.calls
 
-    expected, calls = await live("70", 0)
+    expected, calls = await live(f"7{int(after)}", 0)
     assert len(expected) >= 15, "the seller's cloud is as it should be"
     points = range(1 + int(after), len(calls) + 1, 3)
     wrong = {}
@@ -222,7 +218,7 @@ async def test_crash_at_every_call_of_a_seller_with_a_database_ends_the_same(
 
     async def crash(at: int) -> None:
         async with bound:
-            state, _ = await live(str(1000 + at), at)
+            state, _ = await live(str(1000 + at + 1000 * int(after)), at)
         if state != expected:
             wrong[at] = set(map(str, state)) ^ set(map(str, expected))
 

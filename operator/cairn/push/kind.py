@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""PushSubscription as the engine knows it: what it makes, owns and wants to see."""
+"""PushSubscription as the engine knows it: what it makes, owns and wants to see.
+
+What talks to bus and database is imported when it is first asked: `cairn render` plans, asks nobody, and is quick.
+"""
 
 from __future__ import annotations
 
@@ -29,9 +32,7 @@ from cairn.api.sellerrds import SellerRDS
 from cairn.datasets import shipped
 from cairn.engine.kind import Action, Io, Observed, Plan, Want
 from cairn.push import decide, objects
-from cairn.push.act import Scene, act
 from cairn.push.plan import plan_push
-from cairn.push.probe import probe
 
 
 class PushSubscriptionKind:
@@ -72,11 +73,15 @@ class PushSubscriptionKind:
         push = parsed(PushSubscription, obj)
         if not isinstance(push, PushSubscription):
             return {}
+        from cairn.push.probe import probe
+
         return await probe(push, observed, io, self._platform, self._datasets)
 
     def plan(self, obj: Obj, observed: Observed, now: datetime) -> Plan:
         return plan_push(obj, observed, now, self._platform, self._datasets)
 
     async def act(self, action: Action, obj: Obj, observed: Observed, io: Io) -> None:
+        from cairn.push.act import Scene, act
+
         push = PushSubscription.model_validate(obj)
         await act(action, Scene(push, observed, io, self._platform, self._datasets))

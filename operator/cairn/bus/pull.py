@@ -70,7 +70,7 @@ class Puller:
 
     async def drain(self) -> None:
         """Ask for nothing more, and give back what has arrived but was not fetched."""
-        await self._subscription.drain()  # type: ignore[no-untyped-call] -- nats-py has left it bare
+        await self._subscription.drain()  # type: ignore[no-untyped-call]
         await self.give_back(self._arrived)
         self._arrived.clear()
 

@@ -17,7 +17,7 @@ from typing import Protocol
 
 from cairn.sql.rows import Poison, Row
 from cairn.sql.writer import Written
-from cairn.worker.faults import Fault, code, fault
+from cairn.worker.faults import Fault, code, fault, text
 from cairn.worker.metrics import LaneMetrics, Metrics
 
 log = logging.getLogger(__name__)
@@ -119,9 +119,7 @@ class Applier:
             raise TooManyRefusedError(f"the database refused {len(self._refused)} records within a minute") from error
         self._refused.append(now)
         payload = row.values[-1].encode()
-        made = Poison(
-            self._dataset, str(row.key), None, *row.source, "ROW_REFUSED", code(error), str(error)[:500], payload
-        )
+        made = Poison(self._dataset, str(row.key), None, *row.source, "ROW_REFUSED", code(error), text(error), payload)
         await self._part((), (*poison, made), total)
 
     def _note(self, error: Exception, kind: Fault) -> None:
@@ -129,10 +127,10 @@ class Applier:
         self._metrics.error(self._dataset, kind.value, code(error))
         if kind is not Fault.TRANSIENT:
             self._lane.breaker.set(1)
-        text = f"{kind.value} {code(error)}: {error}"
-        if self.held != text:
-            log.warning("%s: held: %s", self._dataset, text)
-        self.held = text
+        why = f"{kind.value} {code(error)}: {text(error)}"
+        if self.held != why:
+            log.warning("%s: held: %s", self._dataset, why)
+        self.held = why
 
     def _released(self) -> None:
         if self.held is not None:

@@ -50,6 +50,13 @@ def fault(error: BaseException) -> Fault:
     return Fault.DESTINATION
 
 
+def text(error: BaseException) -> str:
+    """What may be logged of it: the server's message without its DETAIL, which quotes the row."""
+    if isinstance(error, asyncpg.PostgresError) and error.args:
+        return str(error.args[0])[:500]
+    return str(error)[:500]
+
+
 def code(error: BaseException) -> str:
     """Short, for metrics and jdp_quarantine.error_code: the SQLSTATE where there is one."""
     if isinstance(error, asyncpg.PostgresError) and error.sqlstate:

@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The guard, and the numbers in commit order, on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+import asyncpg
+import pytest
+import pytest_asyncio
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cairn.datasets import shipped
+from cairn.sql.postgresql import Connection, Target, connect
+from cairn.sql.rows import Poison, Row
+from cairn.sql.schema import ensure_schema
+from cairn.sql.writer import Writer
+
+TRADES = shipped()["trades"]
+BASE = datetime(2026, 11, 11)  # noqa: DTZ001
+
+
+class Version(NamedTuple):
+    """second of `modified`, version and hash of one record."""
+
+    second: int
+    version: int
+    hash: str
+
+
+def row(key: int, version: Version, content: str = "") -> Row:
+    modified = BASE + timedelta(seconds=version.second)
+    values = (key, content, "fixed", "taobao001", "b", BASE, modified, version.hash, content)
+    return Row(key, (modified, version.version, version.hash), values, ("s", version.version, 0))
+
+
+@pytest_asyncio.fixture
+async def writer(database: Target, conn: Connection) -> AsyncIterator[Writer]:
+    await ensure_schema(conn, (TRADES,), {"1": "taobao001"})
+    writer = Writer(lambda: database, TRADES, "test")
+    yield writer
+    await writer.close()
+
+
+async def there(conn: Connection) -> dict[int, tuple[Any, ...]]:
+    rows = await conn.fetch(
+        "SELECT tid, modified, jdp_version, jdp_hashcode, jdp_response, jdp_seq, jdp_modified, jdp_created"
+        " FROM sys_info.jdp_tb_trade"
+    )
+    return {found["tid"]: tuple(found)[1:] for found in rows}
+
+
+VERSIONS = st.builds(Version, st.integers(0, 2), st.integers(0, 2), st.sampled_from(["", "0a", "9f", "ff"]))
+BATCHES = st.lists(st.lists(st.tuples(st.integers(1, 3), VERSIONS), min_size=1, max_size=6), min_size=1, max_size=5)
+
+
+@pytest.fixture
+def world(database: Target) -> Any:
+    """Run batches from an empty table, and say what stands then."""
+    loop = asyncio.new_event_loop()
+
+    async def prepare() -> tuple[Connection, Writer]:
+        conn = await connect(database)
+        await ensure_schema(conn, (TRADES,), {"1": "taobao001"})
+        return conn, Writer(lambda: database, TRADES, "test")
+
+    conn, writer = loop.run_until_complete(prepare())
+
+    async def play(batches: Sequence[Sequence[tuple[int, Version]]], old: dict[int, Any]) -> dict[int, Any]:
+        await conn.execute("TRUNCATE sys_info.jdp_tb_trade")
+        for key, (second, version, hashed) in old.items():
+            modified = None if second is None else BASE + timedelta(seconds=second)
+            await conn.execute(
+                "INSERT INTO sys_info.jdp_tb_trade (tid, modified, jdp_version, jdp_hashcode) VALUES ($1, $2, $3, $4)",
+                key,
+                modified,
+                version,
+                hashed,
+            )
+        for batch in batches:
+            await writer.write([row(key, version) for key, version in batch], ())
+        return {key: value[:3] for key, value in (await there(conn)).items()}
+
+    yield lambda batches, old: loop.run_until_complete(play(batches, old))
+    loop.run_until_complete(writer.close())
+    loop.run_until_complete(conn.close())
+    loop.close()
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    batches=BATCHES,
+    old=st.dictionaries(
+        st.integers(1, 3),
+        st.tuples(st.none() | st.integers(0, 2), st.integers(0, 2), st.none() | st.sampled_from(["", "0a", "ff"])),
+    ),
+)
+def test_write_of_any_batches_leaves_the_newest_of_each_key(world: Any, batches: Any, old: Any) -> None:
+    """Against an oracle: the greatest triple, NULL below everything; rows that were there before Cairn included."""
+
+    def order(triple: Any) -> Any:
+        second, version, hashed = triple
+        return (-1 if second is None else second, version, hashed or "")
+
+    newest = dict(old)
+    for key, version in (item for batch in batches for item in batch):
+        if key not in newest or order(newest[key]) < order(version):
+            newest[key] = version
+    expected = {
+        key: (None if second is None else BASE + timedelta(seconds=second), version, hashed)
+        for key, (second, version, hashed) in newest.items()
+    }
+    assert world(batches, old) == expected
+
+
+async def test_write_again_changes_neither_row_nor_number_nor_cursor(writer: Writer, conn: Connection) -> None:
+    batch = [row(key, Version(1, key, "aa"), "x") for key in range(1, 50)]
+    assert (await writer.write(batch, ())).inserted == 49
+    before = await there(conn), await conn.fetch("SELECT * FROM sys_info.jdp_cursor")
+    assert (await writer.write(batch, ())).stale == 49
+    assert (await writer.write([row(1, Version(0, 99, "ff"))], ())).stale == 1
+    assert (await there(conn), await conn.fetch("SELECT * FROM sys_info.jdp_cursor")) == before
+
+
+async def test_write_of_the_same_content_handed_in_again_wakes_no_reader(writer: Writer, conn: Connection) -> None:
+    """The platform sent it twice: a later place in the stream, but nothing a reader of jdp_seq need see."""
+    await writer.write([row(1, Version(1, 1, "aa"), "x")], ())
+    before = await there(conn)
+    await writer.write([row(1, Version(1, 5, "aa"), "x")], ())
+    after = await there(conn)
+    assert after[1][1] == 5
+    assert after[1][4:] == before[1][4:]
+    await writer.write([row(1, Version(1, 3, "bb"), "y")], ())
+    assert (await there(conn))[1][3] == "x"
+
+
+async def test_write_of_newer_content_gives_a_new_number_and_keeps_created(writer: Writer, conn: Connection) -> None:
+    await writer.write([row(1, Version(1, 1, "aa"), "x")], ())
+    first = (await there(conn))[1]
+    written = await writer.write([row(1, Version(2, 2, "bb"), "y"), row(2, Version(1, 1, "aa"))], ())
+    assert (written.inserted, written.updated) == (1, 1)
+    second = (await there(conn))[1]
+    assert second[4] > first[4]
+    assert second[5] > first[5]
+    assert second[6] == first[6]
+
+
+async def test_write_beside_another_writer_of_the_same_new_keys_leaves_the_newest(
+    database: Target, writer: Writer, conn: Connection
+) -> None:
+    """Both find no row, one of them inserts it first: the other's COPY fails and its rows go through the guard."""
+    other = Writer(lambda: database, TRADES, "other")
+    for round_ in range(20):
+        keys = range(round_ * 100, round_ * 100 + 100)
+        batches = [[row(key, Version(1, number, "aa"), f"v{number}") for key in keys] for number in (1, 2)]
+        await asyncio.gather(writer.write(batches[0], ()), other.write(batches[1], ()))
+    assert {found[3] for found in (await there(conn)).values()} == {"v2"}
+    assert len(await there(conn)) == 2000
+    await other.close()
+
+
+async def follow(conn: Connection, seen: set[int], done: asyncio.Event) -> None:
+    """A seller's program that asks for everything after the last number it saw."""
+    last = 0
+    while True:
+        finished = done.is_set()
+        rows = await conn.fetch(
+            "SELECT tid, jdp_seq FROM sys_info.jdp_tb_trade WHERE jdp_seq > $1 ORDER BY jdp_seq", last
+        )
+        seen.update(found["tid"] for found in rows)
+        last = rows[-1]["jdp_seq"] if rows else last
+        if finished and not rows:
+            return
+
+
+async def test_reader_that_follows_jdp_seq_misses_nothing_of_two_writers(
+    database: Target, writer: Writer, conn: Connection
+) -> None:
+    other, done, seen = Writer(lambda: database, TRADES, "other"), asyncio.Event(), set[int]()
+    reader = asyncio.create_task(follow(conn, seen, done))
+
+    async def write(one: Writer, offset: int) -> None:
+        for number in range(60):
+            keys = range(number * 40 + offset, number * 40 + 40, 2)
+            await one.write([row(key, Version(1, 1, "aa")) for key in keys], ())
+
+    await asyncio.gather(write(writer, 0), write(other, 1))
+    done.set()
+    await reader
+    assert len(seen) == 2400
+    await other.close()
+
+
+async def test_reader_of_a_plain_sequence_does_miss_rows(database: Target, writer: Writer, conn: Connection) -> None:
+    """Why there is a cursor row: the same reader, numbers from a sequence, one writer slow to commit."""
+    slow, fast = await connect(database), await connect(database)
+    await conn.execute("CREATE SEQUENCE sys_info.plain")
+    insert = "INSERT INTO sys_info.jdp_tb_trade (tid, jdp_seq) VALUES ($1, nextval('sys_info.plain'))"
+    await slow.execute("BEGIN")
+    await slow.execute(insert, 1)
+    await fast.execute(insert, 2)
+    seen, done = set[int](), asyncio.Event()
+    reader = asyncio.create_task(follow(conn, seen, done))
+    while 2 not in seen:  # noqa: ASYNC110 -- what is waited for is what the reader sees
+        await asyncio.sleep(0)
+    await slow.execute("COMMIT")
+    done.set()
+    await reader
+    assert seen == {2}
+    await slow.close()
+    await fast.close()
+
+
+async def test_write_keeps_poison_once_and_in_the_same_transaction(writer: Writer, conn: Connection) -> None:
+    poison = Poison("trades", "1", "nick", "PUSH@1", 7, 0, "BAD_JSON", None, "why", b"\x00\xff")
+    assert (await writer.write([], [poison])).quarantined == ("BAD_JSON",)
+    assert (await writer.write([row(1, Version(1, 1, "aa"))], [poison])).quarantined == ()
+    with pytest.raises(asyncpg.DataError):
+        await writer.write([row(2, Version(1, 1, "aa"), "nul\0")], [poison._replace(stream_seq=8)])
+    kept = await conn.fetch("SELECT payload, state, stream_seq FROM sys_info.jdp_quarantine")
+    assert [tuple(found) for found in kept] == [(b"\x00\xff", "open", 7)]
+    assert set(await there(conn)) == {1}
+
+
+async def test_writer_after_a_lost_session_opens_a_new_one(writer: Writer, conn: Connection) -> None:
+    await writer.write([row(1, Version(1, 1, "aa"))], ())
+    ended = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'test'"
+    assert await conn.fetchval(ended)
+    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
+        await writer.write([row(2, Version(1, 1, "aa"))], ())
+    await writer.close()
+    await writer.write([row(2, Version(1, 1, "aa"))], ())
+    assert set(await there(conn)) == {1, 2}
+
+
+async def test_clock_of_the_server_set_back_leaves_jdp_modified_growing(writer: Writer, conn: Connection) -> None:
+    await conn.execute("UPDATE sys_info.jdp_cursor SET ts = now() + interval '1 hour'")
+    await writer.write([row(1, Version(1, 1, "aa")), row(2, Version(1, 1, "aa"))], ())
+    await writer.write([row(3, Version(1, 1, "aa"))], ())
+    moments = [found[5] for _, found in sorted((await there(conn)).items())]
+    assert moments == sorted(set(moments))

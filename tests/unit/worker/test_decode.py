@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cairn.api.record import seconds
+from cairn.bus.pack import Pack, Record, digest, encode
+from cairn.bus.pull import Message
+from cairn.datasets import shipped
+from cairn.worker.decode import Decoder, Place, version
+
+SUBJECT = "push.2088.55501.trades"
+WHEN = datetime(2026, 11, 11, 0, 0, 1)  # noqa: DTZ001
+DECODER = Decoder(shipped()["trades"], {"55501": "taobao001"})
+PLACE = Place("PUSH", 1_800_000_000, 7)
+
+
+def payload(**changes: Any) -> bytes:
+    body = {"tid": 1, "status": "s", "seller_nick": "taobao001", "modified": "2026-11-11 00:00:01", **changes}
+    return json.dumps({"trade_fullinfo_get_response": {"trade": body}}).encode()
+
+
+def message(*payloads: bytes, subject: str = SUBJECT, inside: str = SUBJECT, key: int = 1) -> Message:
+    records = [Record(key, seconds(WHEN), 0, digest(raw), raw) for raw in payloads]
+    return Message(subject, encode(Pack(inside, 5, records)), "reply", 7, 1, redelivered=False)
+
+
+def test_message_of_a_good_record_becomes_a_row() -> None:
+    raw = payload(buyer_nick="买家")
+    decoded = DECODER.message(message(raw), PLACE)
+    (row,) = decoded.rows
+    assert decoded.published_us == 5
+    assert row.order == (WHEN, version(PLACE, 0), digest(raw).hex())
+    assert row.values == (1, "s", None, "taobao001", "买家", None, WHEN, digest(raw).hex(), raw.decode())
+    assert row.source == ("PUSH@1800000000", 7, 0)
+
+
+@pytest.mark.parametrize(
+    ("raw", "code"),
+    [
+        pytest.param(b"nonsense", "BAD_JSON", id="no-json"),
+        pytest.param(payload(x="ä").replace(b"\\u00e4", b"\xff"), "BAD_JSON", id="not-utf-8"),
+        pytest.param(b"{}", "BAD_ENVELOPE", id="no-envelope"),
+        pytest.param(payload(status=1), "BAD_ENVELOPE", id="status"),
+        pytest.param(payload(modified=None), "BAD_ENVELOPE", id="no-modified"),
+        pytest.param(payload(tid="x"), "BAD_VALUE", id="key"),
+        pytest.param(payload(created="2026-13-01 00:00:00"), "BAD_VALUE", id="created"),
+        pytest.param(payload(buyer_nick="a\0"), "NUL_IN_TEXT", id="nul"),
+        pytest.param(payload(seller_nick="other"), "NOT_YOUR_SHOP", id="other-nick"),
+        pytest.param(payload(seller_nick=None), "NOT_YOUR_SHOP", id="no-nick"),
+        pytest.param(payload(tid=2), "HEAD_MISMATCH", id="other-key"),
+        pytest.param(payload(modified="2026-11-11 00:00:02"), "HEAD_MISMATCH", id="other-time"),
+    ],
+)
+def test_message_keeps_poison_with_its_bytes_and_the_others_as_rows(raw: bytes, code: str) -> None:
+    decoded = DECODER.message(message(payload(), raw, payload(status="t")), PLACE)
+    assert len(decoded.rows) == 2
+    (poison,) = decoded.poison
+    assert (poison.reason, poison.payload) == (code, raw)
+    assert (poison.stream, poison.stream_seq, poison.member_no) == ("PUSH@1800000000", 7, 1)
+
+
+def test_message_for_a_shop_of_somebody_else_is_quarantined() -> None:
+    subject = "push.2088.99.trades"
+    decoded = DECODER.message(message(payload(), subject=subject, inside=subject), PLACE)
+    assert [one.reason for one in decoded.poison] == ["NOT_YOUR_SHOP"]
+
+
+def test_message_that_was_published_under_another_subject_is_kept_whole() -> None:
+    diverted = message(payload(), inside="push.99.1.trades")
+    (poison,) = DECODER.message(diverted, PLACE).poison
+    assert (poison.reason, poison.payload, poison.member_no) == ("WRONG_SUBJECT", diverted.data, -1)
+
+
+@given(st.binary(max_size=200))
+def test_message_of_any_bytes_is_kept_whole(data: bytes) -> None:
+    decoded = DECODER.message(Message(SUBJECT, data, "reply", 7, 1, redelivered=False), PLACE)
+    assert [one.payload for one in decoded.poison] == [data]
+    assert decoded.poison[0].reason == "BAD_PACK"
+
+
+PLACES = st.builds(Place, st.just("PUSH"), st.integers(1_700_000_000, 2**33 - 1), st.integers(1, 2**40))
+
+
+@given(PLACES, st.integers(0, 998))
+def test_version_grows_with_member_position_and_epoch_and_fits_a_bigint(place: Place, member: int) -> None:
+    here = version(place, member)
+    assert here < version(place, member + 1) < version(place._replace(stream_seq=place.stream_seq + 1), 0)
+    anew = place._replace(epoch=place.epoch + 1 + place.stream_seq // 2**20, stream_seq=1)
+    assert here < version(anew, 0)
+    if place.stream_seq < 2**33:
+        assert version(place._replace(epoch=2_500_000_000), member) < 2**63

@@ -6,7 +6,9 @@ Not the shared one: the chart's admission policies would judge other tests' requ
 
 from __future__ import annotations
 
+import base64
 import functools
+import json
 import os
 import subprocess
 import time
@@ -17,7 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from cluster.caller import Answer, Caller
-from devcluster import ControlPlane, binary
+from devcluster import Cluster, ControlPlane, binary
 
 CHARTS = Path(__file__).resolve().parents[2] / "charts"
 BUS = Path(__file__).resolve().parent / "bus.values.yaml"
@@ -52,7 +54,7 @@ def helm(
 class Charted:
     """The cluster, `admin` (of system:masters) and `operator` (Cairn's ServiceAccount, by token)."""
 
-    plane: ControlPlane
+    plane: ControlPlane | Cluster
     admin: Caller
 
     @functools.cached_property
@@ -74,6 +76,23 @@ class Charted:
         body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
         path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token"
         return str(until(lambda: self.admin.create(path, body), lambda a: a.ok).body["status"]["token"])
+
+    def kubeconfig(self, path: Path, token: str, namespace: str) -> Path:
+        """A kubeconfig for the bearer of this token, written there."""
+        authority = base64.b64encode((self.admin.pki / "ca.crt").read_bytes()).decode()
+        cluster = {"server": self.admin.server, "certificate-authority-data": authority}
+        context = {"cluster": "cairn-isv", "user": "isv", "namespace": namespace}
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "cairn-isv", "cluster": cluster}],
+            "users": [{"name": "isv", "user": {"token": token}}],
+            "contexts": [{"name": "cairn-isv", "context": context}],
+            "current-context": "cairn-isv",
+        }
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(config))
+        return path
 
     def make_namespace(self, name: str, labels: dict[str, str] | None = None) -> None:
         """A namespace, made as admin and ready for pods."""

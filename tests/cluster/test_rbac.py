@@ -141,7 +141,10 @@ class _Deed:
         return self.operator.get(f"{self.path}/{self.made()}")
 
     def create(self) -> Answer:
-        return self.operator.create(self.path, self.sample())
+        if self.right.plural in ("secrets", "events", "leases"):
+            return self.operator.create(self.path, self.sample())
+        # Everything else by server-side apply, for which the API server asks for patch and for create.
+        return self.operator.apply(f"{self.path}/{self.name}", self.sample())
 
     def patch(self) -> Answer:
         return self.operator.apply(f"{self.path}/{self.made()}", self.annotated())

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from pathlib import Path
 from typing import Any
 
@@ -35,20 +33,7 @@ def isv(charted: Charted, driver: str, tmp_path: Path) -> Path:
     caller = charted.account(SELLER, f"isv-{driver}", "cairn-editor", role)
     until(lambda: caller.get(f"{CAIRN}/sellerrdses"), lambda a: a.ok)
     until(lambda: caller.get(f"/api/v1/namespaces/{SELLER}/{STORES[driver]}"), lambda a: a.ok)
-    authority = base64.b64encode((charted.admin.pki / "ca.crt").read_bytes()).decode()
-    cluster = {"server": charted.admin.server, "certificate-authority-data": authority}
-    context = {"cluster": "cairn-isv", "user": "isv", "namespace": SELLER}
-    path = tmp_path / "isv.conf"
-    config = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": "cairn-isv", "cluster": cluster}],
-        "users": [{"name": "isv", "user": {"token": caller.token}}],
-        "contexts": [{"name": "cairn-isv", "context": context}],
-        "current-context": "cairn-isv",
-    }
-    path.write_text(json.dumps(config))
-    return path
+    return charted.kubeconfig(tmp_path / "isv.conf", caller.token, SELLER)
 
 
 def database(charted: Charted) -> dict[str, Any]:
@@ -60,7 +45,7 @@ def test_install_upgrade_rollback_and_uninstall_by_an_isv(charted: Charted, isv:
     helm(isv, "install", "cloud", CHART, *where, "--values", VALUES, driver=driver)
     made = database(charted)
     assert made["spec"]["version"] == "17"
-    assert made["spec"]["storage"] == {"size": "20Gi"}
+    assert made["spec"]["planRef"] == {"name": "db.small"}
     pushed = charted.admin.get(f"{CAIRN}/pushsubscriptions/orders").body
     assert pushed["spec"]["databaseRef"] == {"name": "shop-db"}
 

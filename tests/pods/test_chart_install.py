@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The charts on a cluster with pods: install, a seller's cloud by an ISV, upgrade and uninstall, with real data.
+
+The tests build on each other in the order they stand here: one cluster lives through all of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cairn.cli.main import main as cairn
+from cluster.caller import Caller
+from cluster.charted import CHARTS, ROLES, SELLER, SYSTEM, Charted, helm, until
+from devcluster import NATS_REF, OPERATOR_REF, POSTGRES_REF, Cluster, operator_image
+
+pytestmark = pytest.mark.pods
+
+EXAMPLES = CHARTS.parent / "examples"
+CAIRN = f"/apis/cairn.dev/v1alpha1/namespaces/{SELLER}"
+PODS = f"/api/v1/namespaces/{SELLER}/pods"
+OPERATOR = f"system:serviceaccount:{SYSTEM}:cairn-operator"
+REPOSITORY, TAG = OPERATOR_REF.split(":")
+VALUES = (
+    f"--set=image.repository={REPOSITORY},image.tag={TAG}",
+    f"--set=images.postgresql={POSTGRES_REF.replace(':17', ':{version}')}",
+    f"--set=nats.enabled=true,nats.image={NATS_REF},nats.storage.size=1Gi,gateway.replicas=1",
+)
+_MINUTES = 60
+
+
+@pytest.fixture(scope="module")
+def installed(devcluster: Cluster) -> Iterator[Charted]:
+    """The chart, installed by Helm and waited for by Helm."""
+    devcluster.import_image(operator_image())
+    cluster = Charted(devcluster, Caller(f"https://{devcluster.address}:6443", devcluster.directory / "pki"))
+    cluster.make_namespace(SYSTEM, {"pod-security.kubernetes.io/enforce": "restricted"})
+    devcluster.kubectl("apply", "-n", SYSTEM, "-f", "-", input=bus_secrets())
+    try:
+        args = ("--namespace", SYSTEM, "--wait", "--timeout", "4m")
+        helm(devcluster.kubeconfig, "install", "cairn", CHARTS / "cairn", *args, *VALUES)
+    except AssertionError as failed:
+        raise AssertionError(f"{failed}\n{why(cluster)}") from None
+    yield cluster
+    helm(devcluster.kubeconfig, "uninstall", "cairn", "--namespace", SYSTEM, "--ignore-not-found")
+
+
+def bus_secrets() -> str:
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        assert cairn(["bus", "init", "--namespace", SYSTEM]) == 0
+    return out.getvalue()
+
+
+def why(cluster: Charted) -> str:
+    """What the pods of Cairn and of the seller say."""
+    said = cluster.plane.kubectl("get", "pods,events", "-A", check=False)
+    for name in ("deployment/cairn-operator", "deployment/cairn-gateway", "statefulset/cairn-nats"):
+        said += cluster.plane.kubectl("logs", "-n", SYSTEM, name, "--tail=30", check=False)
+    return said
+
+
+def ready(cluster: Charted, path: str) -> dict[str, Any]:
+    """The object, once its Ready condition is True for its present generation."""
+
+    def stands(body: dict[str, Any]) -> bool:
+        status = body.get("status", {})
+        conditions = {c["type"]: c["status"] for c in status.get("conditions", [])}
+        return conditions.get("Ready") == "True" and status["observedGeneration"] == body["metadata"]["generation"]
+
+    try:
+        return until(lambda: cluster.admin.get(path).body, stands, seconds=4 * _MINUTES)
+    except AssertionError as failed:
+        raise AssertionError(f"{failed}\n{why(cluster)}") from None
+
+
+@pytest.fixture(scope="module")
+def isv(installed: Charted, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Kubeconfig of an account with cairn-editor and Helm's ConfigMaps in the seller's namespace, made by Cairn."""
+    for file in ("plans", "seller"):
+        installed.plane.kubectl("apply", "-f", str(EXAMPLES / "first-order" / f"{file}.yaml"))
+    ready(installed, "/apis/cairn.dev/v1alpha1/sellers/acme")
+    verbs = ["get", "list", "create", "update", "delete"]
+    rules = [{"apiGroups": [""], "resources": ["configmaps"], "verbs": verbs}]
+    assert installed.admin.create(f"{ROLES}/clusterroles", {"metadata": {"name": "helm"}, "rules": rules}).ok
+    caller = installed.account(SELLER, "isv", "cairn-editor", "helm")
+    return installed.kubeconfig(tmp_path_factory.mktemp("isv") / "isv.conf", caller.token, SELLER)
+
+
+def database_pod(cluster: Charted) -> dict[str, Any]:
+    return cluster.admin.get(f"{PODS}/shop-db-0").body
+
+
+def sql(cluster: Charted, statement: str) -> str:
+    command = ("psql", "-h", "/tmp", "-U", "cairn_admin", "-d", "shop", "-Atc", statement)
+    return cluster.plane.kubectl("exec", "-n", SELLER, "shop-db-0", "--", *command).strip()
+
+
+def test_install_two_operators_run_and_one_leads(installed: Charted) -> None:
+    pods = installed.admin.get(f"/api/v1/namespaces/{SYSTEM}/pods?labelSelector=app.kubernetes.io/component=operator")
+    names = {pod["metadata"]["name"] for pod in pods.body["items"]}
+    assert len(names) == 2
+    lease = installed.admin.get(f"/apis/coordination.k8s.io/v1/namespaces/{SYSTEM}/leases/cairn-operator").body
+    assert lease["spec"]["holderIdentity"].rsplit("-", 1)[0] in names
+
+
+def test_seller_cloud_by_an_isv_stands_and_takes_data(installed: Charted, isv: Path) -> None:
+    args = ("--namespace", SELLER, "--values", EXAMPLES / "helm" / "values.yaml", "--wait=hookOnly")
+    helm(isv, "install", "cloud", CHARTS / "seller-cloud", *args, driver="configmap")
+    ready(installed, f"{CAIRN}/sellerrdses/shop-db")
+    ready(installed, f"{CAIRN}/pushsubscriptions/orders")
+    sql(installed, "CREATE TABLE kept (n int); INSERT INTO kept VALUES (42)")
+
+
+def test_operator_was_refused_nothing_and_used_what_the_tests_say(installed: Charted) -> None:
+    """The audit log of a whole life so far: no 403, and no request for which test_rbac has no case."""
+    refused, used = Counter[str](), set()
+    for event in installed.plane.audit_events():
+        if event["user"]["username"] != OPERATOR:
+            continue
+        ref = event.get("objectRef", {})
+        group = f"{ref['apiGroup']}/" if ref.get("apiGroup") else ""
+        sub = f"/{ref['subresource']}" if ref.get("subresource") else ""
+        right = f"{event['verb']} {group}{ref.get('resource', event['requestURI'])}{sub}"
+        if event.get("responseStatus", {}).get("code") in (403, 422):
+            refused[f"{right} {ref.get('namespace', '')}/{ref.get('name', '')}"] += 1
+        used.add(right)
+    given = given_rights()
+    print("never used in this run:", sorted(given - used))
+    discovery = {right for right in used if right.startswith("get /api")}  # what every account may ask
+    assert used - discovery <= given
+    assert not refused
+
+
+def given_rights() -> set[str]:
+    table = yaml.safe_load((CHARTS / "cairn" / "files" / "rbac.yaml").read_text())
+    rules = [rule for part in table.values() for rule in part]
+    return {
+        f"{verb} {rule['group']}/{resource}" if rule["group"] else f"{verb} {resource}"
+        for rule in rules
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
+def test_upgrade_of_the_operator_restarts_no_database(installed: Charted, isv: Path) -> None:
+    before = database_pod(installed)
+    args = ("--namespace", SYSTEM, "--wait", "--timeout", "4m", "--set=currency=EUR")
+    helm(installed.plane.kubeconfig, "upgrade", "cairn", CHARTS / "cairn", *args, *VALUES)
+    seller = "/apis/cairn.dev/v1alpha1/sellers/acme"
+    until(
+        lambda: installed.admin.get(seller).body["status"].get("cost", {}).get("currency"),
+        lambda currency: currency == "EUR",
+        seconds=2 * _MINUTES,
+    )
+    after = database_pod(installed)
+    assert after["metadata"]["uid"] == before["metadata"]["uid"]
+    assert [c["restartCount"] for c in after["status"]["containerStatuses"]] == [0]
+
+
+def test_uninstall_of_the_seller_cloud_keeps_data_that_a_new_one_adopts(installed: Charted, isv: Path) -> None:
+    identity = installed.admin.get(f"{CAIRN}/sellerrdses/shop-db").body["status"]["systemIdentifier"]
+    helm(isv, "uninstall", "cloud", "--namespace", SELLER, driver="configmap")
+    until(lambda: installed.admin.get(f"{CAIRN}/sellerrdses/shop-db"), lambda a: a.status == 404, seconds=_MINUTES)
+    until(lambda: installed.admin.get(f"{PODS}/shop-db-0"), lambda a: a.status == 404, seconds=_MINUTES)
+    claim = installed.admin.get(f"/api/v1/namespaces/{SELLER}/persistentvolumeclaims/shop-db-data").body
+    assert "deletionTimestamp" not in claim["metadata"]
+    assert installed.admin.get(f"/api/v1/namespaces/{SELLER}/secrets/shop-db-admin").ok
+
+    args = ("--namespace", SELLER, "--values", EXAMPLES / "helm" / "values.yaml", "--wait=hookOnly")
+    adopt = "--set=databases.shop-db.adopt=true"
+    helm(isv, "install", "cloud", CHARTS / "seller-cloud", *args, adopt, driver="configmap")
+    again = ready(installed, f"{CAIRN}/sellerrdses/shop-db")
+    assert again["status"]["systemIdentifier"] == identity
+    assert sql(installed, "SELECT n FROM kept") == "42"
+
+
+def test_uninstall_of_the_operator_keeps_objects_and_running_databases(installed: Charted, isv: Path) -> None:
+    before = database_pod(installed)
+    helm(installed.plane.kubeconfig, "uninstall", "cairn", "--namespace", SYSTEM, "--wait")
+    for path in ("/apis/cairn.dev/v1alpha1/sellers/acme", f"{CAIRN}/sellerrdses/shop-db"):
+        assert "deletionTimestamp" not in installed.admin.get(path).body["metadata"]
+    assert database_pod(installed)["metadata"]["uid"] == before["metadata"]["uid"]
+    assert sql(installed, "SELECT n FROM kept") == "42"
+
+    args = ("--namespace", SYSTEM, "--wait", "--timeout", "4m")
+    helm(installed.plane.kubeconfig, "install", "cairn", CHARTS / "cairn", *args, *VALUES)
+    ready(installed, f"{CAIRN}/sellerrdses/shop-db")
+    assert database_pod(installed)["metadata"]["uid"] == before["metadata"]["uid"]
+
+
+def test_deletion_policy_delete_gives_up_the_data(installed: Charted, isv: Path) -> None:
+    """The engine says so itself what the policy asks for: without that, the volume would stay for ever."""
+    give_up = {"spec": {"deletionPolicy": "Delete"}}
+    assert installed.admin.merge(f"{CAIRN}/sellerrdses/shop-db", give_up).ok
+    helm(isv, "uninstall", "cloud", "--namespace", SELLER, driver="configmap")
+    for path in ("persistentvolumeclaims/shop-db-data", "secrets/shop-db-admin"):
+        gone = f"/api/v1/namespaces/{SELLER}/{path}"
+        until(lambda gone=gone: installed.admin.get(gone), lambda a: a.status == 404, seconds=2 * _MINUTES)  # type: ignore[misc]

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from cairn_devcluster.workbench import Namespace
+from cairn_devcluster.workbench import Namespace, sysctls
 from devcluster import Cluster, MissingError, cache
 
 
@@ -32,29 +32,37 @@ def own_name(base: str) -> Iterator[str]:
 
 @contextlib.contextmanager
 def fresh_cluster(base: str) -> Iterator[Cluster]:
+    """A cluster without any state, not up yet; wiped at the end."""
     if platform.system() != "Linux" or os.geteuid() != 0:
         pytest.skip("needs root on Linux to run pods: run as root on Debian")
     with own_name(base) as name:
         cluster = Cluster(name)
         cluster.wipe()
         try:
-            try:
-                cluster.up()
-            except MissingError as missing:
-                pytest.skip(str(missing))
             yield cluster
         finally:
             cluster.wipe()
 
 
 @pytest.fixture(scope="session")
-def devcluster() -> Iterator[Cluster]:
+def sysctls_at_first() -> set[str]:
+    """From before any cluster of this run was up."""
+    return sysctls()
+
+
+@pytest.fixture(scope="session")
+def devcluster(sysctls_at_first: set[str]) -> Iterator[Cluster]:
     with fresh_cluster("tests") as cluster:
+        try:
+            cluster.up()
+        except MissingError as missing:
+            pytest.skip(str(missing))
         yield cluster
 
 
 @pytest.fixture(scope="session")
 def second_devcluster() -> Iterator[Cluster]:
+    """One that is not up yet: tests start and stop it."""
     with fresh_cluster("tests-beside") as cluster:
         yield cluster
 

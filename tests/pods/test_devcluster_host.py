@@ -10,19 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from cairn_devcluster.workbench import Namespace, Obj, claim, mounting, pod, until
+from cairn_devcluster.workbench import Namespace, Obj, claim, mounting, pod, sysctls, until
 from devcluster import Cluster
 
 pytestmark = pytest.mark.pods
 
-_SYSCTLS = (
-    "vm/overcommit_memory",
-    "vm/panic_on_oom",
-    "kernel/panic",
-    "kernel/panic_on_oops",
-    "kernel/keys/root_maxkeys",
-    "net/ipv4/ip_forward",
-)
 _PLACES = (
     "/etc/cni",
     "/etc/kubernetes",
@@ -73,7 +65,7 @@ def host_state(cluster: Cluster) -> dict[str, set[str]]:
         "cgroups": own({str(p) for pattern in ("*/", "*/*/") for p in cgroups.glob(pattern)}),
         "places": {place for place in _PLACES if Path(place).exists()},
         "loops": {line for line in lines("losetup", "--list", "--noheadings") if str(cluster.directory) in line},
-        "sysctls": {f"{name}={Path('/proc/sys', name).read_text().strip()}" for name in _SYSCTLS},
+        "sysctls": sysctls(),
     }
 
 
@@ -113,10 +105,10 @@ def test_component_is_started_again_after_a_kill(devcluster: Cluster) -> None:
     assert devcluster.component_pid("kube-apiserver") != before
 
 
-def test_second_cluster_runs_beside_and_leaves_nothing(namespace: Namespace, second_devcluster: Cluster) -> None:
-    """Up, down, and up again after an unclean end, each time compared with the machine before."""
+def test_second_cluster_runs_beside_and_leaves_nothing(
+    namespace: Namespace, second_devcluster: Cluster, sysctls_at_first: set[str]
+) -> None:
     second = second_devcluster
-    second.down()
     before = host_state(second)
     second.up()
     assert host_state(second) != before
@@ -129,11 +121,11 @@ def test_second_cluster_runs_beside_and_leaves_nothing(namespace: Namespace, sec
 
     second.down()
     assert host_state(second) == before
+    assert sysctls() == sysctls_at_first
 
 
 def test_up_clears_what_an_unclean_end_left(second_devcluster: Cluster) -> None:
     second = second_devcluster
-    second.down()
     before = host_state(second)
     second.up()
     # The nodes' processes go, the rest stays: files, bridge, cgroups.

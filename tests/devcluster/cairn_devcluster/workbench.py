@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 from . import images
@@ -14,6 +15,15 @@ from .cluster import Cluster
 
 Obj = dict[str, Any]
 T = TypeVar("T")
+
+_SYSCTLS = (
+    "vm/overcommit_memory",
+    "vm/panic_on_oom",
+    "kernel/panic",
+    "kernel/panic_on_oops",
+    "kernel/keys/root_maxkeys",
+    "net/ipv4/ip_forward",
+)
 
 
 def until(what: str, probe: Callable[[], T], *, seconds: float = 60, every: float = 0.2) -> T:
@@ -29,6 +39,11 @@ def until(what: str, probe: Callable[[], T], *, seconds: float = 60, every: floa
         if time.monotonic() > end:
             raise AssertionError(f"{what}: not within {seconds:g} s{last}")
         time.sleep(every)
+
+
+def sysctls() -> set[str]:
+    """Settings of the whole machine that a node must not touch."""
+    return {f"{name}={Path('/proc/sys', name).read_text().strip()}" for name in _SYSCTLS}
 
 
 def pod(name: str, *command: str, image: str = images.POSTGRES_REF, **spec: Any) -> Obj:

@@ -16,6 +16,7 @@ COMMANDS = {
     "worker": ("cairn.cli.worker", "write one subscription's records into its database"),
     "gateway": ("cairn.cli.gateway", "take records from the platform and put them on the bus"),
     "crds": ("cairn.cli.crds", "write the CustomResourceDefinitions"),
+    "diff": ("cairn.cli.diff", "show what Cairn would change in a live cluster"),
     "render": ("cairn.cli.render", "show what Cairn would make of manifests, without a cluster"),
     "uninstall": ("cairn.cli.uninstall", "let go of every object after the operator was uninstalled"),
 }

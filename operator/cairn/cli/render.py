@@ -21,6 +21,7 @@ from cairn.cli.world import World, known
 from cairn.engine import render
 from cairn.engine.kind import Kind
 
+SECRET_HASH = "cairn.dev/secret"
 ORDER = (SERVICEPLAN, SELLER, SELLERRDS, PUSHSUBSCRIPTION)
 """Each may refer to those before it."""
 
@@ -55,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     if isinstance(loaded, int):
         return loaded
     objects, platform = loaded
-    outcomes = asyncio.run(rehearse_all(objects, World(), kinds(platform), args.at or datetime.now(UTC), platform))
+    outcomes = asyncio.run(rehearse_all(objects, World(), kinds(platform), args.at or datetime.now(UTC)))
     for obj, outcome in outcomes:
         print(_shown(obj, outcome), end="")
     return explain(outcomes)
@@ -80,7 +81,7 @@ def _errors(documents: Sequence[Document]) -> list[str]:
 
 
 async def rehearse_all(
-    objects: Sequence[Obj], world: World, all_kinds: Sequence[Kind], at: datetime, platform: Platform
+    objects: Sequence[Obj], world: World, all_kinds: Sequence[Kind], at: datetime
 ) -> list[tuple[Obj, Outcome]]:
     """Every object of Cairn's in the order of dependence, with what becomes of it."""
     given = [await world.give(obj) for obj in objects]
@@ -88,23 +89,37 @@ async def rehearse_all(
     outcomes = []
     for resource in ORDER:
         for obj in given:
-            if ref_of(obj).resource == resource and not obj["spec"].get("suspend"):
-                outcomes.append((obj, await rehearse(by_resource[resource], obj, world, at, platform)))
+            if ref_of(obj).resource == resource:
+                outcomes.append((obj, await rehearse(by_resource[resource], obj, world, at)))
     return outcomes
 
 
 def _shown(obj: Obj, outcome: Outcome) -> str:
-    """One object's children as YAML, under a comment that says whose they are."""
+    """One object's children as YAML, under comments that say whose they are and what no YAML can show."""
     lines = [f"# {ref_of(obj)}"]
+    if cost := outcome.plan.status.get("cost"):
+        lines.append(f"# costs {cost['month']} {cost['currency']} a month")
     lines += [f"# {ref}: minted, with {', '.join(keys)}" for ref, keys in outcome.minted.items()]
-    lines += [f"# done by the operator itself: {', '.join(outcome.deeds)}"] if outcome.deeds else []
-    children = [to_yaml(render.finish(child, obj)) for child in outcome.plan.children]
+    if outcome.deeds:
+        lines.append(f"# done by the operator itself: {', '.join(outcome.deeds)}")
+    children = [to_yaml(_lasting(render.finish(child, obj))) for child in outcome.plan.children]
     return "\n".join(lines) + "\n" + "".join(f"---\n{child}" for child in children)
+
+
+def _lasting(obj: Obj) -> Obj:
+    """Without hashes of what is minted anew each time: the same files give the same text."""
+    del obj["metadata"]["annotations"][render.APPLIED]
+    template = obj.get("spec", {}).get("template", {}).get("metadata", {}).get("annotations", {})
+    if SECRET_HASH in template:
+        template[SECRET_HASH] = "of the minted Secret"
+    return obj
 
 
 def explain(outcomes: Sequence[tuple[Obj, Outcome]]) -> int:
     """Say what goes no further, and return the exit code."""
     for obj, outcome in outcomes:
+        if obj["spec"].get("suspend"):
+            print(f"{ref_of(obj)}: spec.suspend is true: nothing is changed", file=sys.stderr)
         if why := outcome.held_up:
             print(f"{ref_of(obj)}: {why.reason}: {why.message}", file=sys.stderr)
     return 1 if any(outcome.stalled for _, outcome in outcomes) else 0

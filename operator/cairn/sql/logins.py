@@ -60,12 +60,14 @@ async def _logs_in(target: Target) -> bool:
 
 
 async def may_connect(conn: Connection, pairs: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Of these roles and databases, those where the one may connect to the other. Both must exist."""
+    """Of these roles and databases, those where both exist and the one may connect to the other."""
     rows = await conn.fetch(
-        "SELECT r, d FROM pg_catalog.unnest($1::pg_catalog.text[], $2::pg_catalog.text[]) AS wanted(r, d)"
-        " WHERE EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = r)"
-        " AND EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = d)"
-        " AND pg_catalog.has_database_privilege(r, d, 'CONNECT')",
+        # By the oids of what exists: a name that doesn't is an error, in whatever order the conditions are tried.
+        "SELECT r, d FROM ROWS FROM"
+        " (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[]))"
+        " AS wanted(r, d) JOIN pg_catalog.pg_roles role ON role.rolname = r"
+        " JOIN pg_catalog.pg_database db ON db.datname = d"
+        " WHERE pg_catalog.has_database_privilege(role.oid, db.oid, 'CONNECT')",
         *([list(column) for column in zip(*pairs, strict=True)] or [[], []]),
     )
     return {(row["r"], row["d"]) for row in rows}

@@ -47,7 +47,7 @@ def test_postgresql_runs_on_a_volume_as_user_999(namespace: Namespace) -> None:
 def test_nats_serves_jetstream_from_a_volume(namespace: Namespace) -> None:
     namespace.apply(claim("store", "320Mi"))
     bus = restricted(
-        pod("bus", "/nats-server", "-js", "-sd", "/data", "-m", "8222", image=NATS_REF, **mounting("store"))
+        pod("bus", "nats-server", "-js", "-sd", "/data", "-m", "8222", image=NATS_REF, **mounting("store"))
     )
     bus["spec"]["containers"][0]["readinessProbe"] = {
         "httpGet": {"path": "/healthz", "port": 8222},

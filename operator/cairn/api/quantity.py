@@ -4,17 +4,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import ROUND_UP, Context, Decimal
 
-PATTERN = r"^([0-9]+\.?[0-9]*|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,2})?$"
-"""What a user may write: without a sign, since nothing here can be negative."""
+PATTERN = r"^([0-9]+(\.[0-9]+)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|e-?[0-9]{1,2})?$"
+"""What a user may write: no sign, since nothing here can be negative, and none of the odd spellings (5. and 1E3) that
+the API server takes and leaves as they are."""
 
 _BINARY = {suffix: Decimal(1024) ** power for power, suffix in enumerate(("", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"))}
 _DECIMAL = {
     suffix: Decimal(1000) ** power
     for power, suffix in enumerate(("n", "u", "m", "", "k", "M", "G", "T", "P", "E"), start=-3)
 }
+_EXPONENTS = {f"e{power}" if power else "": Decimal(10) ** power for power in range(-9, 100, 3)}
 _SCALE = _DECIMAL | _BINARY
 _SHAPE = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]{1,2})?\Z")
 _NANO = Decimal("1e-9")
@@ -41,20 +43,23 @@ def show(value: Decimal | int, *, binary: bool = False) -> str:
     binary: with Ki, Mi, Gi where the value is a whole number of at least 1024
     """
     number = Decimal(value).quantize(_NANO, rounding=ROUND_UP, context=_EXACT)
-    if number == 0:
-        return "0"
-    whole = number == number.to_integral_value()
-    scales = _BINARY if binary and whole and abs(number) >= 1024 else _DECIMAL
-    suffix, scale = max(
-        ((suffix, scale) for suffix, scale in scales.items() if _EXACT.remainder(number, scale) == 0),
-        key=lambda item: item[1],
-    )
-    return f"{int(_EXACT.divide(number, scale))}{suffix}"
+    whole = number == number.to_integral_value(context=_EXACT)
+    return _largest(number, _BINARY if binary and whole and abs(number) >= 1024 else _DECIMAL)
 
 
 def canonical(text: str | int) -> str:
-    """The same quantity as the API server stores it: 1000m is 1, 1.5Gi is 1536Mi."""
+    """The same quantity in the spelling that the API server keeps: 1000m is 1, 1.5Gi is 1536Mi, 12e4 is 120e3."""
+    if re.search(r"[eE][-+]?[0-9]", str(text)):
+        return _largest(parse(text).quantize(_NANO, rounding=ROUND_UP, context=_EXACT), _EXPONENTS)
     return show(parse(text), binary=str(text).endswith("i"))
+
+
+def _largest(number: Decimal, scales: Mapping[str, Decimal]) -> str:
+    if number == 0:
+        return "0"
+    whole = ((suffix, scale) for suffix, scale in scales.items() if _EXACT.remainder(number, scale) == 0)
+    suffix, scale = max(whole, key=lambda item: item[1])
+    return f"{int(_EXACT.divide(number, scale))}{suffix}"
 
 
 def compare(left: str | int, right: str | int) -> int:

@@ -48,11 +48,22 @@ def test_platform_settings_are_what_the_program_reads(tmp_path: Path) -> None:
     assert read.namespace == SYSTEM
     assert read.currency == "EUR"
     assert read.images.cairn == "cairn.local/cairn:0.1.0"
+    assert read.bus.replicas == 1
     assert read.bus.url == f"nats://cairn-nats.{SYSTEM}.svc:4222"
     assert [peer.namespace_labels for peer in read.bus.peers] == [{"kubernetes.io/metadata.name": SYSTEM}]
     config = named(rendered(tmp_path, *OUTSIDE), "ConfigMap", "cairn-platform")
     platform.write_text(config["data"]["platform.yaml"])
     assert Platform.load(platform).bus.url == "nats://bus.example:4222"
+    assert Platform.load(platform).bus.replicas == 3
+    assert keys(yaml.safe_load(platform.read_text())) == keys(Platform().model_dump(by_alias=True)), (
+        "a setting is left out"
+    )
+
+
+def keys(node: Any, path: str = "") -> set[str]:
+    if not isinstance(node, dict):
+        return {path}
+    return {leaf for key, value in node.items() for leaf in keys(value, f"{path}/{key}")}
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ REPOSITORY, TAG = OPERATOR_REF.split(":")
 VALUES = (
     f"--set=image.repository={REPOSITORY},image.tag={TAG}",
     f"--set=images.postgresql={POSTGRES_REF.replace(':17', ':{version}')}",
-    f"--set=nats.enabled=true,nats.image={NATS_REF},nats.storage.size=1Gi,gateway.replicas=1",
+    f"--set=nats.enabled=true,nats.image={NATS_REF},nats.storage.size=2Gi,bus.streamSize=1Gi,gateway.replicas=1",
 )
 _MINUTES = 60
 

@@ -76,7 +76,9 @@ def _judged(document: Document, before: Obj | None) -> Iterator[Remark]:
 
 
 def is_ours(document: Document) -> bool:
-    """Whether it is, or should be, an object of Cairn's."""
+    """Whether it is, or should be, an object of Cairn's. A directory may hold other YAML: values, settings."""
+    if "kind" not in document.obj and "apiVersion" not in document.obj:
+        return not document.searched
     return str(document.obj.get("apiVersion")).split("/")[0] == GROUP or "kind" not in document.obj
 
 

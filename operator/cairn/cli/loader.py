@@ -12,7 +12,7 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -50,11 +50,12 @@ class LoadError(Exception):
 
 @dataclass(frozen=True)
 class Document:
-    """One object and where it stands."""
+    """One object and where it stands. searched: its file was not named, but found in a directory"""
 
     obj: Obj
     file: str
     lines: dict[ObjPath, int] = field(repr=False)
+    searched: bool = False
 
     def line(self, path: ObjPath = ()) -> int:
         """Line of a field, or of the nearest one around it that is there."""
@@ -70,24 +71,24 @@ def read(paths: Iterable[str]) -> tuple[list[Document], list[LoadError]]:
     """
     documents: list[Document] = []
     broken: list[LoadError] = []
-    for name, text in _texts(paths):
+    for name, text, searched in _texts(paths):
         try:
-            documents += parse(text, name)
+            documents += [replace(document, searched=searched) for document in parse(text, name)]
         except LoadError as error:
             broken.append(error)
     return documents, broken
 
 
-def _texts(paths: Iterable[str]) -> Iterator[tuple[str, str]]:
+def _texts(paths: Iterable[str]) -> Iterator[tuple[str, str, bool]]:
     for path in paths:
         if path == "-":
-            yield "<stdin>", sys.stdin.read()
+            yield "<stdin>", sys.stdin.read(), False
         elif Path(path).is_dir():
             for file in sorted(Path(path).rglob("*")):
                 if file.suffix in SUFFIXES and file.is_file() and file.name != "kustomization.yaml":
-                    yield str(file), file.read_text(encoding="utf-8")
+                    yield str(file), file.read_text(encoding="utf-8"), True
         else:
-            yield path, Path(path).read_text(encoding="utf-8")
+            yield path, Path(path).read_text(encoding="utf-8"), False
 
 
 def parse(text: str, file: str = "<text>") -> list[Document]:

@@ -153,6 +153,17 @@ def test_main_check_good_files_exits_0_and_counts(tmp_path: Path, capsys: pytest
     assert err == "4 objects checked, 1 of other kinds ignored, 0 errors\n"
 
 
+def test_main_check_of_a_directory_leaves_out_what_is_no_manifest_at_all(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "all.yaml").write_text(ALL)
+    (tmp_path / "values.yaml").write_text("databases: {}\n")
+    assert main(["check", str(tmp_path)]) == 0
+    assert capsys.readouterr().err == "4 objects checked, 1 of other kinds ignored, 0 errors\n"
+    assert main(["check", str(tmp_path / "values.yaml")]) == 1
+    assert "values.yaml:1: no manifest" in capsys.readouterr().out
+
+
 def test_main_check_errors_exits_1_with_file_and_line(capsys: pytest.CaptureFixture[str]) -> None:
     file = HERE / "schema" / "unknown-field.yaml"
     assert main(["check", str(file)]) == 1

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from cairn.api.resources import CONFIGMAP, SECRET, Obj, Ref
+from cairn.engine import health
 from cairn.engine.cluster import Cluster
 from cluster.engine.conftest import Running, until
 from cluster.engine.toy import TOY, toy
@@ -92,6 +93,28 @@ async def _reason(cluster: Cluster, key: Ref) -> dict[str, Any] | None:
     live = await cluster.get(key)
     conditions: list[dict[str, Any]] = (live or {}).get("status", {}).get("conditions", [])
     return next((c for c in conditions if c["status"] == "False"), None)
+
+
+async def test_worker_that_stands_still_fails_the_health_check(
+    cluster: Cluster, namespace: str, running: Running
+) -> None:
+    """The check's clock runs a hundred times as fast."""
+    async with running(cluster, reconcile_seconds=0.2) as engine:
+
+        def oldest() -> float | None:
+            since = engine.queue.oldest_since()
+            return None if since is None else since * 100
+
+        check = health.workers_move(oldest, lambda: time.monotonic() * 100)
+        await cluster.apply(toy(namespace, "stuck", fails="hangs"), manager="user")
+        await until("it is told", lambda: _true("a worker has stood still" in check()))
+        await cluster.apply(toy(namespace, "fine", values={"a": "1"}), manager="user")
+        await ready(cluster, Ref(TOY, namespace, "fine"))
+        engine.reconciler.kinds[TOY].freed.set()  # type: ignore[attr-defined]
+        live = await cluster.get(Ref(TOY, namespace, "stuck"))
+        assert live
+        await cluster.delete(Ref(TOY, namespace, "stuck"), uid=live["metadata"]["uid"])
+        await until("it is healthy again", lambda: _true(check() == ""))
 
 
 async def test_change_of_a_wanted_object_wakes_who_wants_it(cluster: Cluster, namespace: str, running: Running) -> None:

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import contextlib
 import secrets
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -86,6 +88,7 @@ class ToyKind:
 
     def __init__(self) -> None:
         self.passes: list[str] = []
+        self.freed = asyncio.Event()
 
     def unwatched(self, obj: Obj) -> Iterable[Ref]:
         yield self._secret(obj)
@@ -98,6 +101,8 @@ class ToyKind:
         self.passes.append(obj["metadata"]["name"])
         if obj["spec"].get("fails") == "probe":
             raise RuntimeError("this toy is broken")
+        if obj["spec"].get("fails") == "hangs":
+            await self._hang()
         return {}
 
     def plan(self, obj: Obj, observed: Observed, now: datetime) -> Plan:
@@ -128,6 +133,12 @@ class ToyKind:
                 "data": {"password": base64.b64encode(secrets.token_bytes(12)).decode()},
             }
         )
+
+    async def _hang(self) -> None:
+        """Stands still whatever it is told, as a call into a broken library may."""
+        while not self.freed.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await self.freed.wait()
 
     def _children(self, obj: Obj) -> tuple[Child, ...]:
         meta = obj["metadata"]

@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from demo.steps import awaited, say
+from demo.steps import DemoError, awaited, say
 from demo.target import Obj, Target
 
 NAMESPACE = "seller-2088"
 DATABASE_POD = "shop-db-0"
-WORKER = "orders-push"
+SUBSCRIPTION = "orders"
 
 
 @dataclass
@@ -55,6 +55,8 @@ class Faults:
 
     def kill_worker(self) -> None:
         pod = self._worker()
+        if not pod:
+            raise DemoError(f"there is no worker of PushSubscription {SUBSCRIPTION} to kill")
         name, before = pod["metadata"]["name"], _incarnation(pod)
         how = self.target.kill(NAMESPACE, pod)
         self.kills += 1
@@ -77,7 +79,7 @@ class Faults:
         return self.target.get("pod", "-n", NAMESPACE, DATABASE_POD) or {}
 
     def _worker(self) -> Obj:
-        labels = f"app.kubernetes.io/instance={WORKER.removesuffix('-push')},app.kubernetes.io/component=worker"
+        labels = f"app.kubernetes.io/name=cairn-worker,app.kubernetes.io/instance={SUBSCRIPTION}"
         pods = (self.target.get("pod", "-n", NAMESPACE, "-l", labels) or {}).get("items", [])
         alive = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
         return alive[-1] if alive else {}

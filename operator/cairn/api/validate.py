@@ -64,12 +64,16 @@ def findings(schema: Schema, obj: Obj, old: Obj | None = None) -> list[Finding]:
     Rules are asked only about an object whose types and patterns are right. A status in a manifest is ignored, as the
     server does.
     """
-    body = {key: value for key, value in obj.items() if key not in ("metadata", "status")}
-    wrong = [*_metadata(obj.get("metadata")), *_node(schema, body, ())]
-    if wrong:
+    if wrong := _shape(schema, obj):
         return wrong
-    before = None if old is None else defaulted(schema, old)
+    before = None if old is None or _shape(schema, old) else defaulted(schema, old)
     return list(_broken_rules(schema, defaulted(schema, obj), before, ()))
+
+
+def _shape(schema: Schema, obj: Obj) -> list[Finding]:
+    """What types and patterns say, without the rules."""
+    body = {key: value for key, value in obj.items() if key not in ("metadata", "status")}
+    return [*_metadata(obj.get("metadata")), *_node(schema, body, ())]
 
 
 def _metadata(meta: Any) -> Iterator[Finding]:

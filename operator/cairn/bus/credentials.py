@@ -35,11 +35,12 @@ def inbox(name: str) -> str:
 
 
 def worker_permissions(stream: str, consumer: str) -> Permissions:
-    """Reads one consumer, acknowledges on it, asks how far it is."""
+    """Reads one consumer, acknowledges on it, asks how far it is, and has it deliver again what nobody acknowledged."""
     return Permissions(
         publish=(
             f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}",
             f"$JS.API.CONSUMER.INFO.{stream}.{consumer}",
+            f"$JS.API.CONSUMER.RESET.{stream}.{consumer}",
             f"$JS.ACK.{stream}.{consumer}.>",
             f"$JS.ACK.*.*.{stream}.{consumer}.>",  # the longer form that a server with a domain uses
         ),

@@ -17,7 +17,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from cairn.bus.admin import ConsumerFacts, consumer_info
-from cairn.bus.connection import BusError
+from cairn.bus.connection import BusError, api
 
 HEARTBEAT_SECONDS = 5
 EXPIRES_SECONDS = 30
@@ -55,9 +55,15 @@ class Puller:
         self._reconnects = client.stats["reconnects"]
         self.stalls = 0
 
-    async def start(self) -> ConsumerFacts:
-        """Subscribe, and say how far the consumer is. BusError where there is none."""
+    async def start(self, *, again: bool = False) -> ConsumerFacts:
+        """Subscribe, and say how far the consumer is. BusError where there is none.
+
+        again: have everything that was delivered and not acknowledged delivered again at once, rather than when its
+        time is up: what it was delivered to is gone
+        """
         facts = await self.info()
+        if again and facts.unacknowledged:
+            await api(self._client, f"CONSUMER.RESET.{self._stream}.{self._consumer}")
         self._prefix = self._client.new_inbox()
         self._subscription = await self._client.subscribe(f"{self._prefix}.*", cb=self._receive)
         return facts

@@ -185,7 +185,7 @@ async def test_apply_that_is_held_says_so_until_the_database_is_mended() -> None
 async def test_apply_never_shows_what_stands_in_a_row() -> None:
     """The server's DETAIL quotes the failing row, with everything the buyer is called and lives at."""
     error = asyncpg.NotNullViolationError("null value in column")
-    error.detail = "Failing row contains (1, Zhang San, ...)."  # type: ignore[attr-defined]
+    error.detail = "Failing row contains (1, Zhang San, ...)."
     assert "Zhang" in str(error)
     sink = StubSink(lambda _rows: error)
     made, _ = applier(sink)

@@ -164,15 +164,19 @@ async def test_puller_gets_what_was_not_acknowledged_again(bus: Bus) -> None:
     await worker.close()
 
 
-async def test_puller_survives_a_kill_of_the_server(bus: Bus) -> None:
+async def test_puller_after_a_kill_of_the_server_says_so_and_a_new_one_has_all_at_once(bus: Bus) -> None:
     await bus.prepare((ME, (TRADES,)))
     gateway = await bus.connect("gateway")
     worker = await bus.connect(ME, bus.worker_creds(ME))
     puller = Puller(worker, "PUSH", ME)
     await puller.start()
+    await publish(gateway, "PUSH", pack("before"))
+    await puller.fetch(5, 2_000_000)
     waiting = asyncio.create_task(puller.fetch(5, 2_000_000))
     bus.server.kill()
     bus.server.start()
+    with pytest.raises(BusError, match="lost"):
+        await asyncio.wait_for(waiting, 30)
     async with asyncio.timeout(30):
         while True:
             try:
@@ -180,8 +184,12 @@ async def test_puller_survives_a_kill_of_the_server(bus: Bus) -> None:
                 break
             except BusError:
                 await asyncio.sleep(0.1)
-        got = await waiting
-    assert decode(got[0].data).records[0].payload == b"after"
+        puller = Puller(worker, "PUSH", ME)
+        await puller.start()
+        got: list[Message] = []
+        while len(got) < 2:
+            got += await puller.fetch(5, 2_000_000)
+    assert [decode(one.data).records[0].payload for one in got] == [b"before", b"after"]
     await gateway.close()
     await worker.close()
 

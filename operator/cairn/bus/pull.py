@@ -39,8 +39,8 @@ class Message(NamedTuple):
 class Puller:
     """Messages of one consumer.
 
-    Raises BusError("…gone") when the consumer was deleted or made anew: what was handed out before may then no longer
-    be acknowledged, and stream positions may start again at one. The caller makes a new Puller.
+    Raises BusError when the connection was lost, or the consumer was deleted or made anew: what was handed out before
+    may then no longer be acknowledged, and stream positions may start again at one. The caller makes a new Puller.
     """
 
     def __init__(self, client: Client, stream: str, consumer: str) -> None:
@@ -55,14 +55,14 @@ class Puller:
         self._reconnects = client.stats["reconnects"]
         self.stalls = 0
 
-    async def start(self, *, again: bool = False) -> ConsumerFacts:
+    async def start(self) -> ConsumerFacts:
         """Subscribe, and say how far the consumer is. BusError where there is none.
 
-        again: have everything that was delivered and not acknowledged delivered again at once, rather than when its
-        time is up: what it was delivered to is gone
+        What was delivered and not acknowledged is delivered again at once, not only when its time is up: whoever had
+        it is gone, or can't acknowledge it any more.
         """
         facts = await self.info()
-        if again and facts.unacknowledged:
+        if facts.unacknowledged:
             await api(self._client, f"CONSUMER.RESET.{self._stream}.{self._consumer}")
         self._prefix = self._client.new_inbox()
         self._subscription = await self._client.subscribe(f"{self._prefix}.*", cb=self._receive)
@@ -101,13 +101,11 @@ class Puller:
         return arrived
 
     def _look(self, silence: int) -> None:
-        """Ask again after a reconnect, and when neither message nor heartbeat came for two heartbeats' time."""
-        if self._client.is_closed:
-            raise BusError("the bus has closed the connection")
-        reconnects = self._client.stats["reconnects"]
-        if reconnects != self._reconnects or silence >= 2 * HEARTBEAT_SECONDS:
-            self.stalls += silence >= 2 * HEARTBEAT_SECONDS
-            self._reconnects = reconnects
+        """Ask again when neither message nor heartbeat came for two heartbeats' time."""
+        if self._client.is_closed or self._client.stats["reconnects"] != self._reconnects:
+            raise BusError("the connection was lost, and messages or acknowledgements with it")
+        if silence >= 2 * HEARTBEAT_SECONDS:
+            self.stalls += 1
             self._open = 0
 
     async def acknowledge(self, messages: Iterable[Message]) -> None:

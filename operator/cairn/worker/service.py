@@ -41,7 +41,6 @@ class Worker:
         self._config, self._lanes, self._budget, self._metrics = config, lanes, budget, metrics
         self._stopping = asyncio.Event()
         self._puller: Puller | None = None
-        self._fresh = True
 
     def stop(self) -> None:
         self._stopping.set()
@@ -106,8 +105,7 @@ class Worker:
     async def _pull(self, client: Client) -> None:
         config = self._config.bus
         puller = Puller(client, config.stream, config.consumer)
-        facts = await puller.start(again=self._fresh)
-        self._fresh = False
+        facts = await puller.start()
         if not facts.epoch:
             raise BusError(f"consumer {config.consumer} does not say when its stream was made: it is not Cairn's")
         log.info("bus: consumer %s, %d messages pending", config.consumer, facts.pending)

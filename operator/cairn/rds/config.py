@@ -28,8 +28,12 @@ HBA = f"local all {ADMIN} peer map=pod\nhostssl all all all scram-sha-256\n"
 IDENT = f"pod cairn {ADMIN}\n"
 
 
+AT_START = ("max_connections", "shared_buffers")
+"""Of the sized parameters, those that the server only reads when it starts; the others it takes over in a reload."""
+
+
 def sized(memory_bytes: int, storage_bytes: int, connections: int) -> dict[str, str]:
-    """Parameters that follow the size. They take effect when the server starts."""
+    """Parameters that follow the size."""
     memory = max(memory_bytes // MIB, 64)
     storage = storage_bytes // MIB
     clients = max(connections, 1)
@@ -41,6 +45,19 @@ def sized(memory_bytes: int, storage_bytes: int, connections: int) -> dict[str, 
         "shared_buffers": _mb(memory // 4),
         "work_mem": _mb(_between(1, memory // 4 // clients, 64)),
     }
+
+
+def same(one: str, other: str) -> bool:
+    """Whether two spellings of a parameter mean the same; the server says 1GB where 1024MB was written."""
+    return _kilobytes(one) == _kilobytes(other)
+
+
+def _kilobytes(text: str) -> int | str:
+    for unit, factor in (("kB", 1), ("MB", 1 << 10), ("GB", 1 << 20), ("TB", 1 << 30)):
+        number = text.removesuffix(unit)
+        if number != text and number.isdigit():
+            return int(number) * factor
+    return text
 
 
 def postgresql_conf(parameters: dict[str, str]) -> str:

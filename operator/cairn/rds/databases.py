@@ -3,7 +3,8 @@
 
 Facts, all under the key "server": `error` and `message` (a Reason and why, nothing else then), or version,
 systemIdentifier, databases (name to owner), roles (name to {ours, password}: whether the Secret's password opens it),
-connect (readers that may connect, as "role@database"), weak (settings under which a commit can be lost), loadedAt.
+connect (readers that may connect, as "role@database"), weak (settings under which a commit can be lost), loadedAt,
+parameters (sized ones, as the server has them).
 """
 
 from __future__ import annotations

@@ -186,7 +186,8 @@ def stateful_set(server: Server) -> Obj:
 
 
 def parameters_text(parameters: dict[str, str]) -> str:
-    return " ".join(f"{key}={value}" for key, value in sorted(parameters.items()))
+    """Those that a pod keeps until it is made anew: compared with the wanted ones, they tell whether it has to be."""
+    return " ".join(f"{key}={parameters[key]}" for key in config.AT_START)
 
 
 def _pod_spec(server: Server) -> Obj:

@@ -21,6 +21,8 @@ from cairn.rds.resize import Step, resize, within_quota
 RENDERINGS = {"1": objects.stateful_set}
 """Every rendering that a running server may have. Cairn's upgrade adds one; it never changes one that stands here."""
 LATEST = "1"
+RELOAD_EVERY = timedelta(minutes=1)
+"""Changed parameters are loaded this often until the server has them: nobody tells when the pod's files are new."""
 PROJECTED = timedelta(minutes=3)
 """A changed Secret is in the pod's files by then (the kubelet's sync period and its cache, with room)."""
 
@@ -122,7 +124,7 @@ def _minting(
 
 
 def _server(case: Case, platform: Platform) -> objects.Server:
-    spec, size = case.rds.spec, case.size
+    spec = case.rds.spec
     return objects.Server(
         name=case.name,
         namespace=case.namespace,
@@ -131,7 +133,7 @@ def _server(case: Case, platform: Platform) -> objects.Server:
         cpu=case.change.cpu,
         memory=case.change.memory,
         storage_class=spec.storage.class_ if spec.storage else None,
-        parameters=config.sized(int(parse(size.memory)), int(parse(case.storage.size)), size.connections),
+        parameters=_parameters(case),
         operator_namespace=platform.namespace,
         from_namespaces=spec.access.from_namespaces,
     )
@@ -163,15 +165,32 @@ def _actions(case: Case, now: datetime) -> tuple[Action, ...]:
 
 
 def _reload_at(case: Case) -> datetime | None:
-    """When the server has to read its renewed certificate; None where it serves it already."""
+    """When the server has to read its files anew: a certificate, or parameters of another size. None where it has."""
+    loaded = credentials.parse_time(case.facts.get("loadedAt"))
+    if loaded is None:
+        return None
+    moments = [loaded + RELOAD_EVERY] if _parameters_differ(case) else []
     secret = case.observed.child(SECRET, credentials.tls_secret(case.name), case.namespace)
     served = credentials.certificate(secret, "tls.crt")
-    loaded = credentials.parse_time(case.facts.get("loadedAt"))
     started = credentials.parse_time(((case.pod or {}).get("status") or {}).get("startTime"))
-    if served is None or loaded is None or started is None:
-        return None
-    issued = credentials.issued_at(served)
-    return issued + PROJECTED if started < issued and loaded < issued + PROJECTED else None
+    if served is not None and started is not None:
+        issued = credentials.issued_at(served)
+        if started < issued and loaded < issued + PROJECTED:
+            moments.append(issued + PROJECTED)
+    return min(moments, default=None)
+
+
+def _parameters_differ(case: Case) -> bool:
+    wanted, live = _parameters(case), case.facts.get("parameters") or {}
+    return any(
+        name in live and not config.same(live[name], value)
+        for name, value in wanted.items()
+        if name not in config.AT_START
+    )
+
+
+def _parameters(case: Case) -> dict[str, str]:
+    return config.sized(int(parse(case.size.memory)), int(parse(case.storage.size)), case.size.connections)
 
 
 def _next(case: Case, now: datetime) -> datetime | None:

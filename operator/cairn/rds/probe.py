@@ -15,11 +15,11 @@ from cairn.api.resources import POD, SECRET, Obj
 from cairn.api.secrets import raw, text
 from cairn.api.sellerrds import SellerRDS
 from cairn.engine.kind import Observed
-from cairn.rds import credentials
+from cairn.rds import config, credentials
 from cairn.rds.databases import FACTS
 from cairn.sql.errors import SqlError
 from cairn.sql.facts import server_facts
-from cairn.sql.logins import loaded_at, may_connect, passwords_open
+from cairn.sql.logins import current_settings, loaded_at, may_connect, passwords_open
 from cairn.sql.postgresql import Connection, Target, connect
 from cairn.sql.reach import admin_target
 
@@ -98,4 +98,5 @@ async def _facts(conn: Connection, target: Target, rds: SellerRDS, observed: Obs
         "connect": sorted(f"{role}@{database}" for role, database in connects),
         "weak": list(found.weak),
         "loadedAt": await loaded_at(conn),
+        "parameters": await current_settings(conn, config.sized(0, 0, 0)),
     }

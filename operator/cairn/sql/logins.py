@@ -110,3 +110,13 @@ async def loaded_at(conn: Connection) -> str:
     """When the server last read its configuration, ISO 8601."""
     when = await conn.fetchval("SELECT pg_catalog.pg_conf_load_time()")
     return str(when.isoformat())
+
+
+async def current_settings(conn: Connection, names: Iterable[str]) -> dict[str, str]:
+    """Parameters as the server spells them, such as 1GB."""
+    rows = await conn.fetch(
+        "SELECT n, pg_catalog.current_setting(n, true) AS value"
+        " FROM pg_catalog.unnest($1::pg_catalog.text[]) AS wanted(n)",
+        list(names),
+    )
+    return {row["n"]: row["value"] for row in rows if row["value"] is not None}

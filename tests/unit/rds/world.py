@@ -6,17 +6,18 @@ from __future__ import annotations
 import copy
 from base64 import b64encode
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cairn.api.platform import Platform
 from cairn.api.resources import Obj, ref_of
 from cairn.engine.kind import Observed, Plan
-from cairn.rds import credentials, objects
+from cairn.rds import config, credentials, objects
 from cairn.rds.certificates import new_ca, new_certificate
 from cairn.rds.kind import SellerRDSKind
 
-NOW = datetime.now(UTC).replace(microsecond=0)
+NOW = (datetime.now(UTC) + timedelta(minutes=1)).replace(microsecond=0)
+"""A moment after the certificates below were made."""
 NAMESPACE = "seller-2088"
 KIND = SellerRDSKind(Platform())
 CA = new_ca("test")
@@ -179,8 +180,8 @@ def pod(cpu: str = "500m", memory: str = "512Mi", *, template: Obj | None = None
     }
 
 
-def facts(databases: Iterable[str] = ("shop",), **changes: Any) -> Obj:
-    names = tuple(databases)
+def facts(**changes: Any) -> Obj:
+    names = ("shop",)
     found = {
         "version": "17",
         "systemIdentifier": IDENTITY,
@@ -190,6 +191,7 @@ def facts(databases: Iterable[str] = ("shop",), **changes: Any) -> Obj:
         "connect": [f"{name}_reader@{name}" for name in names],
         "weak": [],
         "loadedAt": NOW.isoformat(),
+        "parameters": config.sized(512 << 20, 1 << 30, 50),
     }
     return {"server": found | changes}
 

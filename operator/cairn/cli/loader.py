@@ -22,8 +22,8 @@ from cairn.api.resources import Obj
 from cairn.api.validate import Path as ObjPath
 
 SUFFIXES = (".yaml", ".yml", ".json")
-MOST_NODES = 200_000
-"""Beyond that a document is refused: aliases of aliases grow without bound."""
+MOST_REPEATED = 10_000
+"""Nodes that aliases may repeat in a document; beyond that it is refused: aliases of aliases grow without bound."""
 
 _WORDS: dict[str, bool | None] = dict.fromkeys(("", "~", "null", "Null", "NULL"))
 for _value, _words in ((True, "y yes true on"), (False, "n no false off")):
@@ -142,7 +142,8 @@ class _Reader:
         self._text = text
         self._lines: dict[ObjPath, int] = {}
         self._open: list[yaml.Node] = []
-        self._nodes = 0
+        self._seen: set[int] = set()
+        self._repeated = 0
 
     def document(self, node: yaml.Node) -> Document:
         self._lines[()] = node.start_mark.line + 1
@@ -152,8 +153,9 @@ class _Reader:
         return LoadError(self._file, node.start_mark.line + 1, message)
 
     def _value(self, node: yaml.Node, path: ObjPath) -> Any:
-        self._nodes += 1
-        if node in self._open or self._nodes > MOST_NODES:
+        self._repeated += id(node) in self._seen
+        self._seen.add(id(node))
+        if node in self._open or self._repeated > MOST_REPEATED:
             raise self._error(node, "an alias that contains itself, or too many of them")
         self._open.append(node)
         try:

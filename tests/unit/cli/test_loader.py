@@ -124,8 +124,8 @@ def test_parse_json_with_tabs_and_surrogates_is_read() -> None:
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text("aZ0é😀\"\\/ :-#{}[],&*!|>'%@`\n\t~<=."),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text("abc", min_size=1), inner, max_size=4),
-    max_leaves=12,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc", min_size=1), inner, max_size=3),
+    max_leaves=6,
 )
 
 

@@ -13,6 +13,7 @@ from cairn.api.resources import Obj
 from cairn.cli.loader import parse
 from cairn.cli.main import main
 from unit.cli.test_check import DATABASE, PUSH, SELLER
+from unit.cli.test_main import WITH_CAIRN
 
 PRICED = SELLER.replace(
     "500Gi}\n",
@@ -125,5 +126,6 @@ def test_render_at_what_is_no_time_is_wrong_usage(files: Path, capsys: pytest.Ca
 
 def test_render_imports_no_client_of_a_cluster(files: Path) -> None:
     program = "import sys; from cairn.cli.main import main; main(['render', sys.argv[1]]); print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program, str(files)], text=True, capture_output=True, check=True)
+    command = [sys.executable, "-c", program, str(files)]
+    done = subprocess.run(command, text=True, capture_output=True, check=True, env=WITH_CAIRN)
     assert not {"kopf", "kubernetes", "aiohttp", "nats"} & set(done.stdout.splitlines()[-1].split())

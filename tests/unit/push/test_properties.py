@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What holds of a PushSubscription's plan whatever was written and whatever was seen."""
+
+from __future__ import annotations
+
+import copy
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cairn.api.conditions import Reason
+from cairn.api.resources import Obj
+from cairn.engine.kind import Observed
+from unit.push import test_plan as world
+
+SPECS = st.fixed_dictionaries(
+    {
+        "databaseRef": st.just({"name": "shop-db"}),
+        "databaseName": st.sampled_from(["shop", "other"]),
+        "shops": st.lists(st.sampled_from(["55501", "99999"]), min_size=1, max_size=2, unique=True),
+        "paused": st.booleans(),
+    },
+    optional={
+        "datasets": st.lists(st.sampled_from(["trades", "refunds", "weather"]), min_size=1, unique=True),
+        "planRef": st.just({"name": "push.small"}),
+    },
+)
+BUS = st.sampled_from(
+    [{}, world.facts()["bus"], {"account": "B", "consumer": None}, {"error": Reason.BUS_UNREACHABLE.value}]
+)
+DATABASE = st.sampled_from(
+    [{}, world.facts()["database"], {"missing": ["x"]}, {"error": Reason.DATABASE_UNREACHABLE.value, "message": "x"}]
+)
+THERE = world.seen(world.credentials(), world.deployed(), world.pod())
+
+
+@st.composite
+def partly_there(draw: st.DrawFn) -> Observed:
+    children, refs = {}, {}
+    for ref, obj in THERE.children.items():
+        if draw(st.integers(0, 3)):
+            children[ref] = _worn(draw, obj)
+    for ref, known in THERE.refs.items():
+        if known is not None and draw(st.integers(0, 9)):
+            refs[ref] = known if ref.resource.kind in ("Namespace", "Seller") else _worn(draw, known)
+    return Observed(children, refs, {"bus": draw(BUS), "database": draw(DATABASE)})
+
+
+def _worn(draw: st.DrawFn, obj: Obj) -> Obj:
+    worn = copy.deepcopy(obj)
+    for key in draw(st.sampled_from([(), ("status",), ("spec", "data")])):
+        worn.pop(key, None)
+    return worn
+
+
+@st.composite
+def subscriptions(draw: st.DrawFn) -> Obj:
+    statuses: list[Obj] = [{}, {"worker": {"ready": True}}, {"worker": "of an older shape"}]
+    status = draw(st.sampled_from(statuses))
+    obj = world.push(status, deleting=draw(st.booleans()))
+    obj["spec"] = draw(SPECS)
+    return obj
+
+
+@settings(max_examples=80, deadline=None)
+@given(subscriptions(), partly_there())
+def test_plan_is_total_deterministic_and_stays_in_its_namespace(obj: Obj, observed: Observed) -> None:
+    got = world.plan(obj, observed)
+    assert got == world.plan(copy.deepcopy(obj), observed)
+    assert got.conditions[0].type == "Ready"
+    assert {child.obj["metadata"]["namespace"] for child in got.children} <= {world.NAMESPACE}
+    assert not any(child.retain for child in got.children)
+    assert got.delete == ()
+    text = repr(got)
+    assert "secret-word" not in text
+    assert "c2VjcmV0LXdvcmQ" not in text
+    list(world.KIND.wants(obj, observed))
+
+
+@settings(max_examples=80, deadline=None)
+@given(subscriptions(), partly_there())
+def test_plan_serves_no_shop_of_another_seller(obj: Obj, observed: Observed) -> None:
+    got = world.plan(obj, observed)
+    if "99999" in obj["spec"]["shops"]:
+        assert got.children == ()
+        assert all("99999" not in repr(action.args) for action in got.actions)

@@ -34,7 +34,7 @@ test: env data-packages ## all tests; what is missing on this machine is install
 	@$(STEP) "tests" $(PYTEST) --durations=10
 
 test-unit: env ## the fast ones, without a cluster
-	@$(STEP) "unit tests" $(PYTEST) tests/unit
+	@$(STEP) "unit tests" $(PYTEST) --hypothesis-profile=quick tests/unit
 
 test-cluster: env ## against a real API server
 	@$(STEP) "control plane's binaries" $(PY) tests/devcluster/devcluster.py build --what controlplane

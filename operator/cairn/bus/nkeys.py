@@ -73,4 +73,6 @@ def _checked(text: str) -> bytes:
         raise BadKeyError("not base32") from error
     if len(raw) < 4 or binascii.crc_hqx(raw[:-2], 0) != int.from_bytes(raw[-2:], "little"):
         raise BadKeyError("its checksum is wrong")
+    if _text(raw[:-2]) != text:
+        raise BadKeyError("its last letter is wrong")  # some of its bits are in neither key nor checksum
     return raw[:-2]

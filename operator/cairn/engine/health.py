@@ -45,7 +45,7 @@ class Health:
 def serve(health: Health, port: int, host: str = "") -> WSGIServer:
     """Serve in a daemon thread. Port 0 takes a free one: see `server_port` of what is returned."""
     server = make_server(host, port, health, handler_class=_QuietHandler)
-    threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.05,), name="health", daemon=True).start()
     return server
 
 

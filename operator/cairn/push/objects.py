@@ -193,7 +193,7 @@ def _container(worker: Worker) -> Obj:
             "capabilities": {"drop": ["ALL"]},
             "readOnlyRootFilesystem": True,
         },
-        "livenessProbe": _probe("/livez", period=10, failures=6),
+        "livenessProbe": _probe("/healthz", period=10, failures=6),
         "readinessProbe": _probe("/readyz", period=5, failures=3),
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": [

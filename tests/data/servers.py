@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from cairn_devcluster.build import binary
 from data.certificates import Authority
 
 
@@ -130,17 +131,9 @@ class NatsServer:
         self.process: subprocess.Popen[bytes] | None = None
         self.log = config.with_suffix(".log")
 
-    @staticmethod
-    def binary() -> Path:
-        cache = Path(os.environ.get("CAIRN_CACHE") or Path.home() / ".cache" / "cairn")
-        for path in (os.environ.get("CAIRN_NATS_SERVER"), cache / "bin" / "nats-server", shutil.which("nats-server")):
-            if path and Path(path).exists():
-                return Path(path)
-        raise FileNotFoundError(f"no nats-server in {cache / 'bin'}: make tools")
-
     def start(self) -> None:
         with self.log.open("ab") as log:
-            command = ["setpriv", "--pdeathsig", "KILL", str(self.binary()), "-c", str(self.config)]
+            command = ["setpriv", "--pdeathsig", "KILL", str(binary("nats-server")), "-c", str(self.config)]
             self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         until("nats-server answers", self._ready)
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -230,7 +231,7 @@ async def test_writer_after_a_lost_session_opens_a_new_one(writer: Writer, conn:
     await writer.write([row(1, Version(1, 1, "aa"))], ())
     ended = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'test'"
     assert await conn.fetchval(ended)
-    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
+    with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):  # unless it noticed by itself
         await writer.write([row(2, Version(1, 1, "aa"))], ())
     await writer.close()
     await writer.write([row(2, Version(1, 1, "aa"))], ())

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Room in memory, readiness and liveness, without bus or database."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from pydantic import ValidationError
+
+from cairn.bus.pull import Message, Puller
+from cairn.datasets import shipped
+from cairn.worker.config import WorkerConfig
+from cairn.worker.decode import Place
+from cairn.worker.faults import Fault
+from cairn.worker.lane import Budget, Held
+from cairn.worker.run import assemble
+from cairn.worker.service import STUCK_SECONDS
+
+CONFIG: dict[str, Any] = {
+    "subscription": "seller-2088/orders",
+    "bus": {
+        "url": "nats://bus:4222",
+        "stream": "PUSH",
+        "consumer": "seller-2088--orders",
+        "credsFile": "/x/user.creds",
+    },
+    "database": {
+        "engine": "postgresql",
+        "host": "db",
+        "port": 5432,
+        "database": "shop",
+        "usernameFile": "/x/username",
+        "passwordFile": "/x/password",
+        "caFile": "/x/ca.crt",
+    },
+    "datasets": [dataset.model_dump(mode="json") for dataset in shipped().values()],
+    "shops": {"55501": "taobao001"},
+}
+
+
+def held(size: int) -> Held:
+    message = Message("push.2088.55501.trades", b"x" * size, "reply", 1, 1, redelivered=False)
+    return Held(message, size, cast("Puller", None), Place("PUSH", 1, 1))
+
+
+def config(tmp_path: Path, **changes: Any) -> WorkerConfig:
+    (tmp_path / "worker.json").write_text(json.dumps(CONFIG | changes))
+    return WorkerConfig.load(tmp_path / "worker.json")
+
+
+async def test_budget_makes_wait_until_there_is_room() -> None:
+    budget = Budget(100)
+    first, second = held(60), held(30)
+    budget.take(first)
+    budget.take(second)
+    waiting = asyncio.create_task(budget.room(50, messages=10))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    budget.free([first])
+    assert await asyncio.wait_for(waiting, 1) == 70
+
+
+async def test_budget_counts_messages_as_well_as_bytes() -> None:
+    budget = Budget(100)
+    budget.take(held(1))
+    waiting = asyncio.create_task(budget.room(1, messages=1))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    waiting.cancel()
+
+
+async def test_worker_that_has_work_and_ends_no_attempt_is_stuck_and_one_that_is_held_is_not(tmp_path: Path) -> None:
+    worker, _ = assemble(config(tmp_path))
+    lane = worker._lanes["trades"]
+    assert worker.stuck() is None
+    lane.applier.tried -= STUCK_SECONDS + 1
+    assert worker.stuck() is None, "nothing to do is not stuck"
+    one = held(10)
+    worker._budget.take(one)
+    lane.offer(one)
+    assert "trades" in str(worker.stuck())
+    lane.applier._note(ConnectionRefusedError(), Fault.TRANSIENT)
+    assert worker.stuck() is None
+    assert worker.held().keys() == {"trades"}
+    assert not worker.ready
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"shops": {}}, "shops"),
+        ({"datasets": []}, "datasets"),
+        ({"datasets": [CONFIG["datasets"][0]] * 2}, "listed twice"),
+        ({"database": CONFIG["database"] | {"engine": "oracle"}}, "database.engine"),
+        ({"nonsense": 1}, "nonsense"),
+    ],
+)
+def test_config_that_is_wrong_names_the_key(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        config(tmp_path, **changes)

@@ -75,16 +75,19 @@ class Lane:
         self._ready: deque[tuple[Held, Decoded]] = deque()
         self._news = asyncio.Event()
         self._rows = BATCH_ROWS[1]
+        self._writing = False
         self._stopping = False
 
     def offer(self, held: Held) -> None:
+        if not self.busy:
+            self.applier.tried = time.monotonic()  # the first in a while: its time begins now
         self._arrived.append(held)
         self._news.set()
 
     @property
-    def idle(self) -> bool:
-        """Nothing is waiting; what is being written is not counted."""
-        return not self._arrived and not self._ready
+    def busy(self) -> bool:
+        """Something waits or is being written."""
+        return self._writing or bool(self._arrived) or bool(self._ready)
 
     def stop(self) -> None:
         """Finish the transaction under way, acknowledge it, and end `run`."""
@@ -119,7 +122,9 @@ class Lane:
                     await self._news.wait()
                 await asyncio.sleep(0)
                 continue
+            self._writing = True
             await self._batch(self._take())
+            self._writing = False
 
     def _take(self) -> list[tuple[Held, Decoded]]:
         taken = [self._ready.popleft()]

@@ -53,7 +53,7 @@ class Worker:
     def stuck(self) -> str | None:
         """Why a restart would help; None while each lane that has work ends an attempt now and then."""
         for name, lane in self._lanes.items():
-            if self._budget.held and not lane.idle and time.monotonic() - lane.applier.tried > STUCK_SECONDS:
+            if lane.busy and time.monotonic() - lane.applier.tried > STUCK_SECONDS:
                 return f"{name}: no attempt has ended for {STUCK_SECONDS:.0f} s"
         return None
 

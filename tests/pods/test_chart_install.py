@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from cairn.cli.main import main as cairn
+from cairn.rds.config import SOCKETS
 from cluster.caller import Caller
 from cluster.charted import CHARTS, ROLES, SELLER, SYSTEM, Charted, helm, until
 from devcluster import NATS_REF, OPERATOR_REF, POSTGRES_REF, Cluster, operator_image
@@ -43,11 +44,9 @@ def installed(devcluster: Cluster) -> Iterator[Charted]:
     cluster = Charted(devcluster, Caller(f"https://{devcluster.address}:6443", devcluster.directory / "pki"))
     cluster.make_namespace(SYSTEM, {"pod-security.kubernetes.io/enforce": "restricted"})
     devcluster.kubectl("apply", "-n", SYSTEM, "-f", "-", input=bus_secrets())
-    try:
+    with explained(cluster):
         args = ("--namespace", SYSTEM, "--wait", "--timeout", "4m")
         helm(devcluster.kubeconfig, "install", "cairn", CHARTS / "cairn", *args, *VALUES)
-    except AssertionError as failed:
-        raise AssertionError(f"{failed}\n{why(cluster)}") from None
     yield cluster
     helm(devcluster.kubeconfig, "uninstall", "cairn", "--namespace", SYSTEM, "--ignore-not-found")
 
@@ -59,12 +58,18 @@ def bus_secrets() -> str:
     return out.getvalue()
 
 
-def why(cluster: Charted) -> str:
-    """What the pods of Cairn and of the seller say."""
-    said = cluster.plane.kubectl("get", "pods,events", "-A", check=False)
-    for name in ("deployment/cairn-operator", "deployment/cairn-gateway", "statefulset/cairn-nats"):
-        said += cluster.plane.kubectl("logs", "-n", SYSTEM, name, "--tail=30", check=False)
-    return said
+@contextlib.contextmanager
+def explained(cluster: Charted) -> Iterator[None]:
+    """Adds to a failure what the cluster says about it."""
+    try:
+        yield
+    except AssertionError as failed:
+        said = cluster.plane.kubectl("get", "cairn,pods,pvc,events", "-A", check=False)
+        for name in ("deployment/cairn-gateway", "statefulset/cairn-nats"):
+            said += cluster.plane.kubectl("logs", "-n", SYSTEM, name, "--tail=30", check=False)
+        label = "app.kubernetes.io/component=operator"
+        said += cluster.plane.kubectl("logs", "-n", SYSTEM, "-l", label, "--tail=40", check=False)
+        raise AssertionError(f"{failed}\n{said}") from None
 
 
 def ready(cluster: Charted, path: str) -> dict[str, Any]:
@@ -75,10 +80,8 @@ def ready(cluster: Charted, path: str) -> dict[str, Any]:
         conditions = {c["type"]: c["status"] for c in status.get("conditions", [])}
         return conditions.get("Ready") == "True" and status["observedGeneration"] == body["metadata"]["generation"]
 
-    try:
+    with explained(cluster):
         return until(lambda: cluster.admin.get(path).body, stands, seconds=4 * _MINUTES)
-    except AssertionError as failed:
-        raise AssertionError(f"{failed}\n{why(cluster)}") from None
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +102,7 @@ def database_pod(cluster: Charted) -> dict[str, Any]:
 
 
 def sql(cluster: Charted, statement: str) -> str:
-    command = ("psql", "-h", "/tmp", "-U", "cairn_admin", "-d", "shop", "-Atc", statement)
+    command = ("psql", "-h", SOCKETS, "-U", "cairn_admin", "-d", "shop", "-Atc", statement)
     return cluster.plane.kubectl("exec", "-n", SELLER, "shop-db-0", "--", *command).strip()
 
 
@@ -197,10 +200,12 @@ def test_uninstall_of_the_operator_keeps_objects_and_running_databases(installed
 
 
 def test_deletion_policy_delete_gives_up_the_data(installed: Charted, isv: Path) -> None:
-    """The engine says so itself what the policy asks for: without that, the volume would stay for ever."""
-    give_up = {"spec": {"deletionPolicy": "Delete"}}
+    """The engine confirms on each object what the policy asks for: without that, the volume would stay for ever."""
+    confirmed = {"annotations": {"cairn.dev/confirm-delete": "shop-db"}}
+    give_up = {"metadata": confirmed, "spec": {"deletionPolicy": "Delete"}}
     assert installed.admin.merge(f"{CAIRN}/sellerrdses/shop-db", give_up).ok
     helm(isv, "uninstall", "cloud", "--namespace", SELLER, driver="configmap")
     for path in ("persistentvolumeclaims/shop-db-data", "secrets/shop-db-admin"):
         gone = f"/api/v1/namespaces/{SELLER}/{path}"
-        until(lambda gone=gone: installed.admin.get(gone), lambda a: a.status == 404, seconds=2 * _MINUTES)  # type: ignore[misc]
+        with explained(installed):
+            until(lambda gone=gone: installed.admin.get(gone), lambda a: a.status == 404, seconds=2 * _MINUTES)  # type: ignore[misc]

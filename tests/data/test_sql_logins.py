@@ -10,8 +10,22 @@ import pytest
 
 from cairn.api.conditions import Reason
 from cairn.datasets import shipped
+from cairn.rds import databases
 from cairn.sql.errors import SqlError
-from cairn.sql.logins import grant_connect, loaded_at, may_connect, may_push, may_read, passwords_open, reload_config
+from cairn.sql.logins import (
+    HOLDER,
+    comments,
+    current_settings,
+    grant_connect,
+    hold,
+    loaded_at,
+    may_connect,
+    may_push,
+    may_read,
+    passwords_open,
+    refuse_others,
+    reload_config,
+)
 from cairn.sql.postgresql import Connection, Target, connect
 from cairn.sql.reach import allowed_address, is_denied
 from cairn.sql.roles import ensure_role, grant_push, grant_reader
@@ -54,6 +68,20 @@ async def test_may_connect_knows_what_was_granted_and_bears_what_is_not_there(
     assert await may_connect(admin_conn, []) == set()
 
 
+async def test_hold_keeps_a_database_for_one(database: Target, admin_conn: Connection) -> None:
+    name = database.database
+    await refuse_others(admin_conn, name, "seller-1/db")
+    await hold(admin_conn, name, "seller-1/db")
+    assert (await comments(admin_conn))[name] == "cairn: seller-1/db"
+    await refuse_others(admin_conn, name, "seller-1/db")
+    with pytest.raises(SqlError) as caught:
+        await refuse_others(admin_conn, name, "seller-2/db")
+    assert caught.value.reason is Reason.CONFLICT
+    await admin_conn.execute(f"COMMENT ON DATABASE {name} IS 'all about shoes'")
+    await hold(admin_conn, name, "seller-2/db")
+    assert (await comments(admin_conn))[name] == "all about shoes"
+
+
 async def test_may_push_and_read_know_what_was_granted(database: Target, conn: Connection) -> None:
     login, reader = f"{database.database}_push", f"{database.database}_reader"
     for role in (login, reader):
@@ -78,6 +106,15 @@ async def test_reload_moves_the_time_of_loading(admin_conn: Connection, admin: T
         if await loaded_at(admin_conn) > before:
             return
     pytest.fail("the configuration was not read again")
+
+
+async def test_current_settings_are_spelled_by_the_server(admin_conn: Connection) -> None:
+    found = await current_settings(admin_conn, ["work_mem", "wal_segment_size", "no_such_parameter"])
+    assert found == {"work_mem": "4MB", "wal_segment_size": "16MB"}
+
+
+def test_holder_is_spelled_alike_in_plan_and_adapter() -> None:
+    assert databases.HOLDER == HOLDER
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from cairn.rds.certificates import new_ca, new_certificate
 from cairn.rds.credentials import Address, Login
 from cairn.rds.probe import target_of
 from cairn.sql.errors import SqlError
-from cairn.sql.logins import grant_connect, reload_config
+from cairn.sql.logins import grant_connect, hold, refuse_others, reload_config
 from cairn.sql.postgresql import Connection, connect
 from cairn.sql.roles import ensure_database, ensure_role
 
@@ -147,11 +147,14 @@ async def _database(action: Action, scene: Scene) -> None:
     args = action.args
     passwords = [await _password(scene, args[key]) for key in ("ownerSecret", "readerSecret")]
     conn = await _connection(scene)
+    me = f"{scene.namespace}/{scene.name}"
     try:
+        await refuse_others(conn, args["database"], me)
         await ensure_role(conn, args["owner"], password=passwords[0])
         await ensure_role(conn, args["reader"], password=passwords[1])
         await ensure_database(conn, args["database"], args["owner"])
         await grant_connect(conn, args["database"], args["reader"])
+        await hold(conn, args["database"], me)
     finally:
         await conn.close(timeout=2)
 

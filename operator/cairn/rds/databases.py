@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Databases, roles and what the server told about them (the facts of `probe`). Pure.
 
-Facts, all under the key "server": `error` and `message` (a Reason and why, nothing else then), or version,
-systemIdentifier, databases (name to owner), roles (name to {ours, password}: whether the Secret's password opens it),
-connect (readers that may connect, as "role@database"), weak (settings under which a commit can be lost), loadedAt,
-parameters (sized ones, as the server has them).
+Facts, all under the key "server": `error` and `message` (a Reason and why, nothing else then), or
+- version, systemIdentifier, inRecovery, me (namespace/name of this SellerRDS);
+- databases (name to owner), comments (on databases: for whom each is kept);
+- roles (name to {ours, password}: whether the Secret's password opens it);
+- connect (readers that may connect, as "role@database");
+- weak (settings under which a commit can be lost), parameters (sized ones, as the server has them), loadedAt.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ from cairn.engine.kind import Action, Observed
 from cairn.rds.credentials import Address, Login
 
 FACTS = "server"
+HOLDER = "cairn: "
+"""As in `cairn.sql.logins`, which does I/O."""
 LOOK_AGAIN = timedelta(seconds=15)
 """After a fault of the server: no event tells that it is over."""
 
@@ -64,11 +68,15 @@ def _stands(owner: Login, reader: Login, facts: Mapping[str, Any]) -> bool:
     roles = facts.get("roles") or {}
     opened = all((roles.get(login.username) or {}).get("password") is True for login in (owner, reader))
     connects = f"{reader.username}@{reader.database}" in (facts.get("connect") or ())
-    return opened and connects and (facts.get("databases") or {}).get(owner.database) == owner.username
+    kept = owner.database in (facts.get("comments") or {})
+    return opened and connects and kept and (facts.get("databases") or {}).get(owner.database) == owner.username
 
 
 def _foreign(owner: Login, reader: Login, facts: Mapping[str, Any]) -> str:
     """What has the name of something we would make and is somebody else's; empty where nothing has."""
+    kept_for = str((facts.get("comments") or {}).get(owner.database) or "")
+    if kept_for.startswith(HOLDER) and kept_for != f"{HOLDER}{facts.get('me')}":
+        return f"database {owner.database} is kept for SellerRDS {kept_for.removeprefix(HOLDER)}: name another"
     held_by = (facts.get("databases") or {}).get(owner.database)
     if held_by is not None and held_by != owner.username:
         return (

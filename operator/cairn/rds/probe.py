@@ -19,7 +19,7 @@ from cairn.rds import config, credentials
 from cairn.rds.databases import FACTS
 from cairn.sql.errors import SqlError
 from cairn.sql.facts import server_facts
-from cairn.sql.logins import current_settings, loaded_at, may_connect, passwords_open
+from cairn.sql.logins import comments, current_settings, loaded_at, may_connect, passwords_open
 from cairn.sql.postgresql import Connection, Target, connect
 from cairn.sql.reach import admin_target
 
@@ -90,12 +90,14 @@ async def _facts(conn: Connection, target: Target, rds: SellerRDS, observed: Obs
     pairs = [(login.username, login.database) for login in logins if login.role == "reader"]
     connects = await may_connect(conn, pairs)
     return {
+        "me": f"{namespace}/{rds.metadata.name}",
         "version": found.version,
         "systemIdentifier": found.system_identifier,
         "inRecovery": found.in_recovery,
         "databases": dict(found.databases),
         "roles": {name: {"ours": found.roles[name].ours, "password": open_.get(name, False)} for name in wanted},
         "connect": sorted(f"{role}@{database}" for role, database in connects),
+        "comments": await comments(conn),
         "weak": list(found.weak),
         "loadedAt": await loaded_at(conn),
         "parameters": await current_settings(conn, config.sized(0, 0, 0)),

@@ -14,7 +14,7 @@ import asyncpg
 from cairn.api.conditions import Reason
 from cairn.sql.errors import SqlError
 from cairn.sql.postgresql import Connection, Target, connect
-from cairn.sql.quoting import identifier
+from cairn.sql.quoting import identifier, literal
 from cairn.sql.roles import scram_verifier
 
 
@@ -99,6 +99,32 @@ async def _may(conn: Connection, role: str, tables: Iterable[str], privileges: t
 
 async def grant_connect(conn: Connection, database: str, role: str) -> None:
     await conn.execute(f"GRANT CONNECT ON DATABASE {identifier(database)} TO {identifier(role)}")
+
+
+HOLDER = "cairn: "
+"""Begins the comment on a database that says for whom Cairn keeps it: one SellerRDS, as `cairn: namespace/name`."""
+
+
+async def comments(conn: Connection) -> dict[str, str]:
+    """The comment on each database that has one."""
+    rows = await conn.fetch(
+        "SELECT datname, pg_catalog.shobj_description(oid, 'pg_database') AS comment FROM pg_catalog.pg_database"
+    )
+    return {row["datname"]: row["comment"] for row in rows if row["comment"]}
+
+
+async def refuse_others(conn: Connection, database: str, holder: str) -> None:
+    """SqlError(Conflict) where Cairn keeps the database for somebody else: both would change each other's passwords."""
+    held_for = (await comments(conn)).get(database, "")
+    if held_for.startswith(HOLDER) and held_for != HOLDER + holder:
+        message = f"database {database} is kept for SellerRDS {held_for.removeprefix(HOLDER)}: name another"
+        raise SqlError(Reason.CONFLICT, message)
+
+
+async def hold(conn: Connection, database: str, holder: str) -> None:
+    """Write down for whom the database is kept, unless something else is written there."""
+    if database not in await comments(conn):
+        await conn.execute(f"COMMENT ON DATABASE {identifier(database)} IS {literal(HOLDER + holder)}")
 
 
 async def reload_config(conn: Connection) -> None:

@@ -222,6 +222,8 @@ def test_rds_keeps_the_volume_behind_its_own_claim(volume: Obj, actions: list[st
         pytest.param(
             {"roles": {"shop_owner": {"ours": False, "password": False}}}, [], Reason.CONFLICT, id="role-of-another"
         ),
+        pytest.param({"comments": {}}, ["database"], Reason.PROGRESSING, id="kept-for-nobody"),
+        pytest.param({"comments": {"shop": "cairn: seller-1/db"}}, [], Reason.CONFLICT, id="kept-for-another"),
         pytest.param({"inRecovery": True}, [], Reason.PROGRESSING, id="recovering"),
     ],
 )
@@ -229,6 +231,11 @@ def test_rds_sets_up_what_the_server_lacks(changes: dict[str, Any], actions: lis
     got = plan(rds(), standing(found=world.facts(**changes)))
     assert named(got) == actions
     assert shown(got)[0] == ("Ready", False, reason)
+
+
+def test_rds_with_a_comment_of_the_sellers_own_on_its_database_is_ready() -> None:
+    got = plan(rds(), standing(found=world.facts(comments={"shop": "all about shoes"})))
+    assert shown(got) == [("Ready", True, Reason.READY)]
 
 
 def test_rds_whose_password_was_changed_in_the_server_sets_it_back() -> None:

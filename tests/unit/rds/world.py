@@ -189,6 +189,8 @@ def facts(**changes: Any) -> Obj:
         "databases": {"postgres": "cairn_admin"} | {name: f"{name}_owner" for name in names},
         "roles": {f"{n}_{role}": {"ours": True, "password": True} for n in names for role in ("owner", "reader")},
         "connect": [f"{name}_reader@{name}" for name in names],
+        "me": f"{NAMESPACE}/shop-db",
+        "comments": {"shop": f"cairn: {NAMESPACE}/shop-db"},
         "weak": [],
         "loadedAt": NOW.isoformat(),
         "parameters": config.sized(512 << 20, 1 << 30, 50),

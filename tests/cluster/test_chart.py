@@ -72,6 +72,7 @@ def keys(node: Any, path: str = "") -> set[str]:
         pytest.param((), "bus.url", id="no-bus"),
         pytest.param(("--set=bus.url=nats://b",), "bus.peers", id="no-peers"),
         pytest.param((*EVERYTHING, "--set=operator.replica=2"), "replica", id="unknown-value"),
+        pytest.param((*EVERYTHING, "--kube-version=1.34.9"), ">=1.35.0", id="old-kubernetes"),
     ],
 )
 def test_values_that_cannot_work_are_refused_by_name(tmp_path: Path, args: tuple[str, ...], told: str) -> None:

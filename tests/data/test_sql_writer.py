@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from cairn.datasets import shipped
 from cairn.sql.postgresql import Connection, Target, connect
-from cairn.sql.rows import Poison, Row
+from cairn.sql.rows import Order, Poison, Row
 from cairn.sql.schema import ensure_schema
 from cairn.sql.writer import Writer
 
@@ -59,15 +59,22 @@ VERSIONS = st.builds(Version, st.integers(0, 2), st.integers(0, 2), st.sampled_f
 BATCHES = st.lists(st.lists(st.tuples(st.integers(1, 3), VERSIONS), min_size=1, max_size=6), min_size=1, max_size=5)
 
 
-@pytest.fixture
-def world(database: Target) -> Any:
+class BlindWriter(Writer):
+    """Looked the keys up before another writer committed them: all is left to the guard."""
+
+    async def _there(self, conn: Connection, rows: Sequence[Row]) -> dict[int, Order]:
+        return {}
+
+
+@pytest.fixture(params=[Writer, BlindWriter])
+def world(database: Target, request: pytest.FixtureRequest) -> Any:
     """Run batches from an empty table, and say what stands then."""
     loop = asyncio.new_event_loop()
 
     async def prepare() -> tuple[Connection, Writer]:
         conn = await connect(database)
         await ensure_schema(conn, (TRADES,), {"1": "taobao001"})
-        return conn, Writer(lambda: database, TRADES, "test")
+        return conn, request.param(lambda: database, TRADES, "test")
 
     conn, writer = loop.run_until_complete(prepare())
 
@@ -92,7 +99,7 @@ def world(database: Target) -> Any:
     loop.close()
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     batches=BATCHES,
     old=st.dictionaries(
@@ -137,6 +144,18 @@ async def test_write_of_the_same_content_handed_in_again_wakes_no_reader(writer:
     assert after[1][4:] == before[1][4:]
     await writer.write([row(1, Version(1, 3, "bb"), "y")], ())
     assert (await there(conn))[1][3] == "x"
+
+
+async def test_write_of_what_another_writer_committed_meanwhile_changes_nothing(
+    database: Target, writer: Writer, conn: Connection
+) -> None:
+    blind = BlindWriter(lambda: database, TRADES, "blind")
+    await writer.write([row(1, Version(1, 2, "bb"), "x")], ())
+    before = await conn.fetch("SELECT *, xmin FROM sys_info.jdp_tb_trade")
+    again = [[row(1, Version(1, 2, "bb"), "x")], [row(1, Version(1, 1, "cc"), "y")], [row(1, Version(0, 9, "ff"), "z")]]
+    assert [(await blind.write(batch, ())).stale for batch in again] == [1, 1, 1]
+    assert await conn.fetch("SELECT *, xmin FROM sys_info.jdp_tb_trade") == before
+    await blind.close()
 
 
 async def test_write_of_newer_content_gives_a_new_number_and_keeps_created(writer: Writer, conn: Connection) -> None:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import asyncpg
 import pytest
 import pytest_asyncio
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from cairn.datasets import shipped
@@ -107,6 +107,8 @@ def world(database: Target, request: pytest.FixtureRequest) -> Any:
         st.tuples(st.none() | st.integers(0, 2), st.integers(0, 2), st.none() | st.sampled_from(["", "0a", "ff"])),
     ),
 )
+@example(batches=[[(1, Version(1, 1, "0a"))]], old={1: (1, 1, None)})
+@example(batches=[[(1, Version(0, 0, ""))]], old={1: (None, 0, None)})
 def test_write_of_any_batches_leaves_the_newest_of_each_key(world: Any, batches: Any, old: Any) -> None:
     """Against an oracle: the greatest triple, NULL below everything; rows that were there before Cairn included."""
 

@@ -39,7 +39,14 @@ _KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "persistentvolumes": (
         "v1",
         "PersistentVolume",
-        {"spec": {"accessModes": ["ReadWriteOnce"], "capacity": {"storage": "1Gi"}, "hostPath": {"path": "/none"}}},
+        {
+            "spec": {
+                "accessModes": ["ReadWriteOnce"],
+                "capacity": {"storage": "1Gi"},
+                "hostPath": {"path": "/none"},
+                "claimRef": {"namespace": "seller-2088", "name": "x-data"},
+            }
+        },
     ),
     "resourcequotas": ("v1", "ResourceQuota", {"spec": {"hard": {"pods": "1000"}}}),
     "limitranges": ("v1", "LimitRange", {"spec": {"limits": [{"type": "Container", "max": {"cpu": "64"}}]}}),

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from cluster.charted import LABELS, OPERATOR_SUBJECT, OTHER, ROLES, SELLER, SYSTEM, Charted, binding, refused_by, until
+from cluster.samples import sample
 
 CAIRN = "/apis/cairn.dev/v1alpha1"
 RBAC = f"{ROLES}/namespaces"
@@ -86,6 +87,28 @@ def test_operator_does_not_change_whose_namespace_it_is(charted: Charted) -> Non
         refused_by("cairn-seller-labels", answer)
     answer = charted.operator.merge(path, {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "baseline"}}})
     refused_by("cairn-operator-namespaces", answer)
+
+
+def volume(charted: Charted, name: str, namespace: str) -> str:
+    """A volume bound to a claim there; its path."""
+    body = sample("persistentvolumes", name, "")
+    body["spec"]["claimRef"] = {"namespace": namespace, "name": f"{name}-data"}
+    assert charted.admin.create("/api/v1/persistentvolumes", body).ok
+    return f"/api/v1/persistentvolumes/{name}"
+
+
+def test_operator_keeps_the_volume_of_a_seller_and_changes_nothing_else_of_it(charted: Charted) -> None:
+    path = volume(charted, "of-a-seller", SELLER)
+    for policy in ("Delete", "Retain"):
+        assert charted.operator.merge(path, {"spec": {"persistentVolumeReclaimPolicy": policy}}).ok
+    for change in ({"claimRef": {"namespace": "default"}}, {"mountOptions": ["exec"]}, {"storageClassName": "x"}):
+        refused_by("cairn-operator-volumes", charted.operator.merge(path, {"spec": change}))
+
+
+def test_operator_changes_no_volume_of_others(charted: Charted) -> None:
+    path = volume(charted, "of-others", "default")
+    change = {"spec": {"persistentVolumeReclaimPolicy": "Delete"}}
+    refused_by("cairn-operator-volumes", charted.operator.merge(path, change))
 
 
 NEVER = [

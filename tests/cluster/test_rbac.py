@@ -82,7 +82,6 @@ NEEDS = [
     # children are applied (create and patch), pruned (delete)
     *rights("seller", "create patch delete", *_CORE[1:], *_OTHER),
     *rights("seller", "get create patch delete", "secrets"),
-    *rights("seller", "delete", "pods"),
     *rights("seller", "patch", "pods/resize"),
     # the Lease, and the bus account
     *rights("own", "create", "coordination.k8s.io/leases"),
@@ -147,6 +146,9 @@ class _Deed:
         return self.operator.apply(f"{self.path}/{self.name}", self.sample())
 
     def patch(self) -> Answer:
+        if self.right.plural == "persistentvolumes":
+            kept = {"spec": {"persistentVolumeReclaimPolicy": "Retain"}}
+            return self.operator.merge(f"{self.path}/{self.made()}", kept)
         return self.operator.apply(f"{self.path}/{self.made()}", self.annotated())
 
     def update(self) -> Answer:

@@ -20,6 +20,7 @@ from cairn.bus.admin import (
 )
 from cairn.bus.connection import BusError, BusFullError, api
 from cairn.bus.credentials import mint_user, new_installation
+from cairn.bus.janitor import make_room
 from cairn.bus.pack import Pack, Record, decode, digest
 from cairn.bus.publish import publish
 from cairn.bus.pull import Message, Puller
@@ -76,8 +77,9 @@ async def test_server_problems_of_a_server_that_syncs_lazily_are_told(bus: Bus) 
     await system.close()
 
 
-async def test_ensure_consumer_keeps_its_place_and_takes_new_filters(bus: Bus) -> None:
-    await bus.prepare((ME, (TRADES,)))
+async def test_ensure_consumer_keeps_its_place_and_takes_fewer_subjects(bus: Bus) -> None:
+    both = ("push.2088.55501.refunds", TRADES)
+    await bus.prepare((ME, both))
     gateway, admin = await bus.connect("gateway"), await bus.connect("admin")
     for text in ("a", "b"):
         await publish(gateway, "PUSH", pack(text))
@@ -87,8 +89,7 @@ async def test_ensure_consumer_keeps_its_place_and_takes_new_filters(bus: Bus) -
     got = await puller.fetch(1, 2_000_000)
     await puller.acknowledge(got)
     await worker.flush()
-    facts = await ensure_consumer(admin, "PUSH", ME, (TRADES, "push.2088.55501.refunds"))
-    assert facts.filter_subjects == ("push.2088.55501.refunds", TRADES)
+    assert (await ensure_consumer(admin, "PUSH", ME, both)).filter_subjects == both
     facts = await ensure_consumer(admin, "PUSH", ME, (TRADES,))
     assert (facts.pending, facts.unacknowledged) == (1, 0)
     assert facts.epoch == (await ensure_stream(admin, "PUSH", max_bytes=2**30)).created
@@ -96,6 +97,58 @@ async def test_ensure_consumer_keeps_its_place_and_takes_new_filters(bus: Bus) -
     await delete_consumer(admin, "PUSH", ME)
     assert await consumer_info(admin, "PUSH", ME) is None
     for client in (gateway, admin, worker):
+        await client.close()
+
+
+async def test_ensure_consumer_that_gets_more_subjects_gets_what_they_hold_already(bus: Bus) -> None:
+    refunds = "push.2088.55501.refunds"
+    await bus.prepare((ME, (TRADES,)))
+    gateway, admin = await bus.connect("gateway"), await bus.connect("admin")
+    await publish(gateway, "PUSH", pack("early", refunds))
+    await publish(gateway, "PUSH", pack("late"))
+    await applied(bus, ME, 1)
+    facts = await ensure_consumer(admin, "PUSH", ME, (TRADES, refunds))
+    assert facts.pending == 2, "the refund was accepted before anybody subscribed to refunds"
+    for client in (gateway, admin):
+        await client.close()
+
+
+async def applied(bus: Bus, consumer: str, count: int) -> None:
+    """A worker has acknowledged so many messages, and the server knows."""
+    worker = await bus.connect(consumer, bus.worker_creds(consumer))
+    puller = Puller(worker, "PUSH", consumer)
+    await puller.start()
+    got: list[Message] = []
+    while len(got) < count:
+        got += await puller.fetch(count - len(got), 2_000_000)
+    await puller.acknowledge(got)
+    await worker.flush()
+    async with asyncio.timeout(10):
+        while (await puller.info()).unacknowledged:  # noqa: ASYNC110 - the server is asked
+            await asyncio.sleep(0.02)
+    await worker.close()
+
+
+async def test_make_room_drops_what_all_consumers_have_applied_and_nothing_else(bus: Bus) -> None:
+    nobodys = "push.99.1.trades"
+    await bus.prepare((ME, (TRADES,)), (OTHER, (TRADES,)), max_bytes=100_000)
+    gateway, admin = await bus.connect("gateway"), await bus.connect("admin")
+    await publish(gateway, "PUSH", pack("nobody's", nobodys))
+    for number in range(10):
+        await publish(gateway, "PUSH", pack(f"{number}" + "x" * 6000))
+    await applied(bus, ME, 8)
+    assert (await make_room(admin, "PUSH")).purged == 0, "the other one has applied nothing yet"
+    await applied(bus, OTHER, 5)
+    room = await make_room(admin, "PUSH")
+    assert room.purged == 5
+    assert 0.25 < room.share < 0.4
+    state = (await api(admin, "STREAM.INFO.PUSH", {"subjects_filter": ">"}))["state"]
+    assert state["subjects"] == {TRADES: 5, nobodys: 1}
+    facts = await consumer_info(admin, "PUSH", ME)
+    assert facts is not None
+    assert facts.pending == 2, "what is not applied is still to come"
+    assert (await make_room(admin, "PUSH")).purged == 0, "not full enough"
+    for client in (gateway, admin):
         await client.close()
 
 

@@ -160,7 +160,14 @@ def settings_problems(replies: Sequence[dict[str, Any]]) -> tuple[str, ...]:
 
 
 async def ensure_consumer(client: Client, stream: str, name: str, filter_subjects: Sequence[str]) -> ConsumerFacts:
-    """The durable consumer stands, from the stream's first message on; an existing one keeps its place."""
+    """The durable consumer stands, from the stream's first message on; an existing one keeps its place.
+
+    One that is to get more subjects is made anew: the server would pass over what those hold already, and it was
+    accepted. What was applied before is delivered again then, and changes nothing.
+    """
+    standing = await consumer_info(client, stream, name)
+    if standing is not None and not set(filter_subjects) <= set(standing.filter_subjects):
+        await delete_consumer(client, stream, name)
     created = _unix((await api(client, f"STREAM.INFO.{stream}"))["created"])
     config = {
         "durable_name": name,

@@ -21,6 +21,7 @@ from cairn.engine.cluster import Cluster, KubernetesTransport, load_configuratio
 from cairn.engine.lease import LEASE_NAME, Election
 from cairn.engine.loop import Engine, Pace
 from cairn.engine.watch import connection, watch
+from cairn.push.janitor import tidy
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +63,7 @@ async def _serve(args: argparse.Namespace, platform: Platform) -> int:
         _watch_over(served, engine)
         # kopf cancels at its end what it did not see at its start: the others are started before it
         watching = watch(engine, lambda: connection(configuration), stop)
-        return await _until_one_ends(stop, engine.run(), election.keep(), watching)
+        return await _until_one_ends(stop, engine.run(), election.keep(), tidy(cluster, platform), watching)
     finally:
         server.shutdown()
         await election.release()

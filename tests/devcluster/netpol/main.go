@@ -142,6 +142,9 @@ func build(s *state, pols []*nv1.NetworkPolicy) string {
 				}
 				for _, p := range peers {
 					if p.IPBlock != nil {
+						if strings.Contains(p.IPBlock.CIDR, ":") {
+							continue // pods here have IPv4 addresses only, and one such rule would make the whole set fail
+						}
 						nsub++
 						sub := chain("B", fmt.Sprint(key, nsub))
 						fmt.Fprintf(&decl, ":%s - [0:0]\n", sub)

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes room on the bus: what every consumer of a subject has acknowledged stands in the databases.
+
+Only a stream that fills up is touched: until then its messages can be replayed. A subject that nobody consumes keeps
+everything: its records were accepted, and a subscription may still come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from cairn.bus.admin import NOT_FOUND
+from cairn.bus.connection import BusError, Client, api
+
+FULL_ENOUGH = 0.5
+"""Share of max_bytes above which room is made. Publishing is refused at 1."""
+
+
+class Room(NamedTuple):
+    """share: of max_bytes that is in use, after the purge. purged: messages."""
+
+    share: float
+    purged: int
+
+
+async def make_room(client: Client, stream: str, *, above: float = FULL_ENOUGH) -> Room:
+    """Purge what is applied everywhere, if the stream is fuller than `above`. BusError where no answer comes."""
+    share = await _share(client, stream)
+    if share <= above:
+        return Room(share, 0)
+    purged = 0
+    for subject, floor in sorted(floors(await _consumers(client, stream)).items()):
+        if floor > 0:
+            answer = await api(client, f"STREAM.PURGE.{stream}", {"filter": subject, "seq": floor + 1})
+            purged += int(answer.get("purged", 0))
+    return Room(await _share(client, stream), purged)
+
+
+def floors(consumers: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """Per subject the last stream position up to which all of its consumers have acknowledged everything. Pure."""
+    found: dict[str, int] = {}
+    for consumer in consumers:
+        config = consumer["config"]
+        subjects = config.get("filter_subjects") or [config.get("filter_subject", "")]
+        floor = int(consumer.get("ack_floor", {}).get("stream_seq", 0))
+        for subject in subjects:
+            found[subject] = min(found.get(subject, floor), floor)
+    # one with a wildcard, or none, may still need anything
+    return {} if any(_open(subject) for subject in found) else found
+
+
+def _open(subject: str) -> bool:
+    return not subject or "*" in subject or ">" in subject
+
+
+async def _share(client: Client, stream: str) -> float:
+    try:
+        info = await api(client, f"STREAM.INFO.{stream}")
+    except BusError as error:
+        if error.args[1:] == (NOT_FOUND[1],):
+            return 0.0
+        raise
+    limit = int(info["config"].get("max_bytes", -1))
+    return float(info["state"]["bytes"]) / limit if limit > 0 else 0.0
+
+
+async def _consumers(client: Client, stream: str) -> list[Mapping[str, Any]]:
+    found: list[Mapping[str, Any]] = []
+    while True:
+        page = await api(client, f"CONSUMER.LIST.{stream}", {"offset": len(found)})
+        found += page.get("consumers") or []
+        if len(found) >= int(page.get("total", 0)) or not page.get("consumers"):
+            return found

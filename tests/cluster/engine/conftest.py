@@ -88,7 +88,8 @@ Running = Callable[..., AbstractAsyncContextManager[Engine]]
 def running(toy_plane: ControlPlane) -> Running:
     @asynccontextmanager
     async def run(cluster: Cluster, *, kubeconfig: Path | None = None, **pace: Any) -> AsyncIterator[Engine]:
-        engine = Engine([toys.ToyKind()], cluster, pace=Pace(**pace))
+        kind = toys.ToyKind()
+        engine = Engine([kind], cluster, pace=Pace(**pace))
         configuration = await load_configuration(str(kubeconfig or toy_plane.kubeconfig), None)
         stop = asyncio.Event()
         tasks = [
@@ -98,6 +99,7 @@ def running(toy_plane: ControlPlane) -> Running:
         try:
             yield engine
         finally:
+            kind.freed.set()  # else one that hangs would keep the engine from ending
             stop.set()
             tasks[0].cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

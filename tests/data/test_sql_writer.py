@@ -265,3 +265,19 @@ async def test_clock_of_the_server_set_back_leaves_jdp_modified_growing(writer: 
     await writer.write([row(3, Version(1, 1, "aa"))], ())
     moments = [found[5] for _, found in sorted((await there(conn)).items())]
     assert moments == sorted(set(moments))
+
+
+async def test_writer_that_began_on_an_empty_table_never_scans_it(writer: Writer, conn: Connection) -> None:
+    """The plan of the look-up is made once: a scan, while there is nothing to scan, would stay one at any size."""
+    counters = "SELECT seq_scan, idx_scan FROM pg_stat_user_tables WHERE relname = 'jdp_tb_trade'"
+    await conn.execute("SELECT pg_stat_force_next_flush()")
+    before = await conn.fetchval(counters) or 0
+    for number in range(10):
+        await writer.write([row(number * 50 + key, Version(1, 1, "aa")) for key in range(50)], ())
+    await (await writer.open()).execute("SELECT pg_stat_force_next_flush()")
+    await writer.close()
+    async with asyncio.timeout(20):
+        while (found := await conn.fetchrow(counters)) is None or found["idx_scan"] < 450:
+            await asyncio.sleep(0.05)
+            await conn.execute("SELECT pg_stat_clear_snapshot()")
+    assert found["seq_scan"] == before

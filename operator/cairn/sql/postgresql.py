@@ -26,6 +26,7 @@ PINNED = {
     "synchronous_commit": "on",
     "row_security": "on",
     "timezone": "UTC",
+    "jit": "off",
 }
 """Session settings: given at the start of a session they outrank whatever was set on the database or the role."""
 

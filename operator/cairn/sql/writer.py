@@ -65,6 +65,8 @@ class Writer:
                 cached_statements=50,
             )
             try:
+                # The look-up's plan is made once, often while the table is empty: it would be a scan of all of it.
+                await conn.execute("SET enable_seqscan = off")
                 await conn.execute(self._sql.create_stage)
             except BaseException:
                 conn.terminate()

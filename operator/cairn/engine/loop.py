@@ -23,6 +23,9 @@ from cairn.engine.store import Store
 
 log = logging.getLogger(__name__)
 
+UNSETTLED_PASSES = 12
+"""A database takes five or six to stand. From then on a pass that wants another one has to wait, ever longer."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:
@@ -61,6 +64,7 @@ class Engine:
         self.reconciler = Reconciler(by_resource, cluster, self.store, self.watched, now)
         self.listed: set[Resource] = set()
         self.heartbeat_at = time.monotonic()
+        self._unsettled: dict[Ref, int] = {}
         self.missed_in_a_row: dict[Resource, int] = dict.fromkeys(self.watched, 0)
 
     async def run(self) -> None:
@@ -155,14 +159,21 @@ class Engine:
         metrics.RECONCILES.labels(kind, "gone" if result.gone else "failed" if result.failed else "ok").inc()
         if result.gone:
             self.queue.forget(key)
-        elif result.failed:
+            self._unsettled.pop(key, None)
+        elif result.failed or (result.again and self._restless(key)):
             self.queue.retry(key)
+        elif result.again:
+            self.queue.add(key)
         else:
+            self._unsettled.pop(key, None)
             self.queue.succeeded(key)
-            if result.again:
-                self.queue.add(key)
-            elif result.after_seconds is not None:
+            if result.after_seconds is not None:
                 self.queue.add_after(key, result.after_seconds)
+
+    def _restless(self, key: Ref) -> bool:
+        """Whether so many passes in a row had something to do that the plan may never settle."""
+        self._unsettled[key] = self._unsettled.get(key, 0) + 1
+        return self._unsettled[key] > UNSETTLED_PASSES
 
     async def _failed(self, key: Ref, error: Exception) -> None:
         seconds = self.queue.retry(key)

@@ -11,6 +11,7 @@ from typing import Any
 from cairn.api.resources import CONFIGMAP, SECRET, Obj, Ref
 from cairn.engine import health
 from cairn.engine.cluster import Cluster
+from cairn.engine.loop import UNSETTLED_PASSES
 from cluster.engine.conftest import Running, until
 from cluster.engine.toy import TOY, toy
 
@@ -93,6 +94,16 @@ async def _reason(cluster: Cluster, key: Ref) -> dict[str, Any] | None:
     live = await cluster.get(key)
     conditions: list[dict[str, Any]] = (live or {}).get("status", {}).get("conditions", [])
     return next((c for c in conditions if c["status"] == "False"), None)
+
+
+async def test_plan_that_never_settles_is_slowed_down(cluster: Cluster, namespace: str, running: Running) -> None:
+    async with running(cluster) as engine:
+        kind = engine.reconciler.kinds[TOY]
+        passes = kind.passes  # type: ignore[attr-defined]
+        restless = Ref(TOY, namespace, "restless")
+        await cluster.apply(toy(namespace, "restless", fails="never-done"), manager="user")
+        await until("it backs off", lambda: _true(engine.queue.failures(restless) >= 3))
+        assert passes.count("restless") <= UNSETTLED_PASSES + 6
 
 
 async def test_worker_that_stands_still_fails_the_health_check(

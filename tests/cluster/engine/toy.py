@@ -114,12 +114,14 @@ class ToyKind:
             return Plan(conditions=progressing(Reason.PROGRESSING, "making"), actions=(Action("mint"),), hold=True)
         if obj["spec"].get("fails") == "stalls":
             return Plan(conditions=stalled(Reason.INVALID_SPEC, "spec.fails: may not be stalls"), hold=True)
-        actions = (Action("break"),) if obj["spec"].get("fails") == "acts" else ()
+        actions = {"acts": (Action("break"),), "never-done": (Action("nothing"),)}.get(obj["spec"].get("fails", ""), ())
         return Plan(self._children(obj), {"values": len(obj["spec"]["values"])}, ready(), actions)
 
     async def act(self, action: Action, obj: Obj, observed: Observed, io: Io) -> None:
         if action.name == "break":
             raise ActionError(Reason.DATABASE_UNREACHABLE, "the toy's database does not answer")
+        if action.name == "nothing":
+            return
         secret = self._secret(obj)
         await io.create(
             {

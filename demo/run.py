@@ -12,17 +12,20 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from demo.faults import DATABASE_POD, NAMESPACE, Faults
+from demo.faults import DATABASE_POD, NAMESPACE, SUBSCRIPTION, Faults
 from demo.install import SYSTEM, install
 from demo.orders import Stream
 from demo.steps import DemoError, say, step
 from demo.target import TREE, MissingError, StepError, Target, chosen
+from demo.target import run as run_command
 
 BUILD = TREE / "build" / "demo"
 FIRST_MINUTE = 1_767_225_600 // 60  # 2026-01-01: minutes since then tell the runs apart
 SHORTEST_SECONDS = 45.0
 """A small run is slowed down to this, or nothing would flow while things die."""
-SETTLED_SECONDS = 60.0
+QUIET_SECONDS = 3.0
+"""The oracle reads every row, and so is asked only when nothing was written for this long."""
+SETTLED_SECONDS = 90.0
 """The database may stand still for this long, with records missing, before the demo calls them lost."""
 
 
@@ -62,16 +65,8 @@ def _follow(lines: Iterable[str], faults: Faults) -> None:
 def psql(target: Target) -> list[str]:
     """psql in the database's pod, as the seller's own software would read: with the reader's login."""
     login = target.secret(NAMESPACE, "shop-db-reader")
-    inside = [
-        "env",
-        f"PGPASSWORD={login['password']}",
-        "psql",
-        "-h",
-        "127.0.0.1",
-        "-U",
-        login["username"],
-        login["database"],
-    ]
+    inside = ["env", f"PGPASSWORD={login['password']}", "psql", "-h", "127.0.0.1", "-U", login["username"]]
+    inside.append(login["database"])
     return [*target.command("exec", "-n", NAMESPACE, DATABASE_POD, "-c", "postgresql", "--"), *inside]
 
 
@@ -82,23 +77,34 @@ def settle(target: Target, log: Path, run: int, kills: int) -> int:
         sys.executable, "-m", "demo.verify", "--log", str(log), "--psql", shlex.join(psql(target)),
         "--run", str(run), "--kills", str(kills), "--report", str(report),
     ]  # fmt: skip
-    since, before = time.monotonic(), ""
+    moved, before, judged = time.monotonic(), "", ""
     while True:
-        done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=TREE)
-        if done.returncode and not done.stdout:
-            raise DemoError(f"the oracle could not read the database: {done.stderr.strip()}")
-        if done.stdout != before:
-            since, before = time.monotonic(), done.stdout
-        if not done.returncode or time.monotonic() - since > SETTLED_SECONDS:
+        if (now := _progress(target)) != before:
+            moved, before = time.monotonic(), now
+            say(f"  {now}")
+        if time.monotonic() - moved > QUIET_SECONDS and judged != before:
+            judged = before
+            done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=TREE)
+            if done.returncode and not done.stdout:
+                raise DemoError(f"the oracle could not read the database: {done.stderr.strip()}")
+        if judged == before and (not done.returncode or time.monotonic() - moved > SETTLED_SECONDS):
             print(done.stdout)
             return done.returncode
-        numbers = json.loads(report.read_text())
-        say(f"  on the way: {numbers['lost'] + numbers['stale']:,} of {numbers['accepted']:,} records")
         time.sleep(1)
 
 
+def _progress(target: Target) -> str:
+    """How far the database is, and how far behind the subscription says it is."""
+    query = "SELECT sum(seq), (SELECT count(*) FROM sys_info.jdp_quarantine) FROM sys_info.jdp_cursor"
+    written, quarantined = run_command([*psql(target), "-XAtqF,", "-c", query]).strip().split(",")
+    found = target.get("pushsubscription", "-n", NAMESPACE, SUBSCRIPTION) or {}
+    lag = found.get("status", {}).get("lag", {})
+    behind = f"packs pending {lag.get('pending', '?')}, in work {lag.get('unacknowledged', '?')}"
+    return f"rows written so far {int(written):,}, in quarantine {quarantined}; the subscription says: {behind}"
+
+
 def look_around(target: Target) -> None:
-    kubectl = shlex.join(target.command())
+    kubectl, user = shlex.join(target.command()), target.secret(NAMESPACE, "shop-db-reader")["username"]
     print(f"""
 Report: {BUILD / "report.json"}
 Look around:
@@ -107,7 +113,8 @@ Look around:
   k describe pushsubscription -n {NAMESPACE} orders
   k get all,pvc,networkpolicies -n {NAMESPACE}
   k logs -n {SYSTEM} deployment/cairn-operator
-  k exec -it -n {NAMESPACE} {DATABASE_POD} -c postgresql -- bash -c 'psql -h 127.0.0.1 -U cairn_admin shop'
+  PW=$(k get secret -n {NAMESPACE} shop-db-reader -o jsonpath='{{.data.password}}' | base64 -d)
+  k exec -it -n {NAMESPACE} {DATABASE_POD} -c postgresql -- env PGPASSWORD=$PW psql -h 127.0.0.1 -U {user} shop
     select status, count(*), sum(payment) from platform.trades group by 1;
 Again, with new orders:  make demo
 Take all of it down:     make demo-down""")

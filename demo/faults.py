@@ -29,7 +29,7 @@ class Faults:
         self._due: list[tuple[float, Callable[[], None]]] = [
             (0.2, self.kill_worker),
             (0.45, self.restart_database),
-            (0.7, self.kill_worker),
+            (0.7, self.delete_worker),
         ]
 
     def at(self, share: float) -> None:
@@ -54,14 +54,22 @@ class Faults:
             self.errors.append(error)
 
     def kill_worker(self) -> None:
+        """The process dies; the kubelet starts it again in the same pod."""
+        self._end_worker(self.target.kill)
+
+    def delete_worker(self) -> None:
+        """The pod goes without grace; its successor may run before the old process has ended."""
+        self._end_worker(self.target.delete_now)
+
+    def _end_worker(self, end: Callable[[str, Obj], str]) -> None:
         pod = self._worker()
         if not pod:
             raise DemoError(f"there is no worker of PushSubscription {SUBSCRIPTION} to kill")
-        name, before = pod["metadata"]["name"], _incarnation(pod)
-        how = self.target.kill(NAMESPACE, pod)
+        before = _incarnation(pod)
+        how = end(NAMESPACE, pod)
         self.kills += 1
         began = time.monotonic()
-        say(f"  worker {name}: {how}")
+        say(f"  worker {pod['metadata']['name']}: {how}")
         awaited("the worker", lambda: _missing(self._worker(), before), seconds=180, every=0.5)
         say(f"  worker back after {time.monotonic() - began:.1f} s")
 

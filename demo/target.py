@@ -55,6 +55,10 @@ class Target:
 
     def kill(self, namespace: str, pod: Obj) -> str:
         """End the pod's process without any warning; says how."""
+        return self.delete_now(namespace, pod)
+
+    def delete_now(self, namespace: str, pod: Obj) -> str:
+        """Delete the pod without grace. For workers: never for a database."""
         name = pod["metadata"]["name"]
         self.kubectl("delete", "pod", "-n", namespace, name, "--grace-period=0", "--force", "--wait=false")
         return "deleted without grace"

@@ -7,18 +7,17 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from demo.log import Answer, entry, write
 from demo.orders import Record, Stream
 
 from cairn.datasets import shipped
 from cairn.sql.postgresql import Target, connect
 from cairn.sql.schema import ensure_schema
-from data.servers import PostgreSQL
 
 TREE = Path(__file__).resolve().parents[2]
 RUN = 7
@@ -27,16 +26,6 @@ REPORT = {
     "rate_per_s", "freshness_p99_s", "kills", "seconds",
 }  # fmt: skip
 ANY_TRADE = "tid = (SELECT min(tid) FROM sys_info.jdp_tb_trade)"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[PostgreSQL]:
-    found = PostgreSQL()
-    try:
-        found.start()
-        yield found
-    finally:
-        found.remove()
 
 
 @dataclass
@@ -65,14 +54,9 @@ class Shop:
         return done.returncode, json.loads(self.report.read_text())
 
 
-@pytest.fixture
-async def shop(server: PostgreSQL, tmp_path: Path, request: pytest.FixtureRequest) -> Shop:
-    admin = Target("localhost", server.port, "postgres", "postgres", "secret", server.ca, address="127.0.0.1")
-    name = f"oracle{abs(hash(request.node.name))}"
-    conn = await connect(admin)
-    await conn.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
-    await conn.close()
-    shop = Shop(replace(admin, database=name), tmp_path / "log", tmp_path / "report.json")
+@pytest_asyncio.fixture
+async def shop(database: Target, tmp_path: Path) -> Shop:
+    shop = Shop(database, tmp_path / "log", tmp_path / "report.json")
     await fill(shop)
     return shop
 

@@ -25,6 +25,8 @@ SHORTEST_SECONDS = 45.0
 """A small run is slowed down to this, or nothing would flow while things die."""
 QUIET_SECONDS = 3.0
 """The oracle reads every row, and so is asked only when nothing was written for this long."""
+ROW_BYTES, VOLUME_MB = 1_700, 1_500
+"""What an order takes with its indexes, and what the example's volume of 2 GiB holds beside the write-ahead log."""
 SETTLED_SECONDS = 90.0
 """The database may stand still for this long, with records missing, before the demo calls them lost."""
 
@@ -70,6 +72,14 @@ def psql(target: Target) -> list[str]:
     return [*target.command("exec", "-n", NAMESPACE, DATABASE_POD, "-c", "postgresql", "--"), *inside]
 
 
+def room(target: Target, orders: int) -> None:
+    """The volume of the example holds a few runs: say so instead of filling it."""
+    query = "SELECT pg_total_relation_size('sys_info.jdp_tb_trade') / 1000000"
+    there = int(run_command([*psql(target), "-XAtqc", query]))
+    if there + orders * ROW_BYTES // 1_000_000 > VOLUME_MB:
+        raise DemoError(f"{there} MB of orders of earlier runs fill its database: make demo-down, then make demo")
+
+
 def settle(target: Target, log: Path, run: int, kills: int) -> int:
     """Compare log and database until every record is accounted for, or nothing has moved for a minute."""
     report = BUILD / "report.json"
@@ -100,7 +110,8 @@ def _progress(target: Target) -> str:
     found = target.get("pushsubscription", "-n", NAMESPACE, SUBSCRIPTION) or {}
     lag = found.get("status", {}).get("lag", {})
     behind = f"packs pending {lag.get('pending', '?')}, in work {lag.get('unacknowledged', '?')}"
-    return f"rows written so far {int(written):,}, in quarantine {quarantined}; the subscription says: {behind}"
+    counts = f"rows written by now {int(written):,}, in quarantine {quarantined}"
+    return f"{counts}; status.lag, at most a minute old: {behind}"
 
 
 def look_around(target: Target) -> None:
@@ -132,6 +143,7 @@ def main() -> int:
                 target.down()
             return 0
         install(target)
+        room(target, args.orders)
         faults, run = Faults(target), int(time.time()) // 60 - FIRST_MINUTE
         with step(f"sending real orders and {args.orders:,} generated ones"):
             log = send(target, faults, args.orders, run)

@@ -192,10 +192,10 @@ FEWEST_CALLS = 100
 
 
 @pytest.mark.parametrize("after", [pytest.param(False, id="before"), pytest.param(True, id="after")])
-async def test_crash_at_every_call_of_a_seller_with_a_database_ends_the_same(
+async def test_crash_anywhere_in_the_making_of_a_seller_with_a_database_ends_the_same(
     transport: Transport, cluster: Cluster, after: bool
 ) -> None:
-    """Every third call here; the toy's life (test_crash.py) has every one."""
+    """Every seventh call here; the toy's life (test_crash.py) has every one."""
     await apply(cluster, *PLANS)
 
     async def live(number: str, at: int) -> tuple[Any, list[str]]:
@@ -212,7 +212,7 @@ async def test_crash_at_every_call_of_a_seller_with_a_database_ends_the_same(
 
     expected, calls = await live(f"7{int(after)}", 0)
     assert len(expected) >= 15, "the seller's cloud is as it should be"
-    points = range(1 + int(after), len(calls) + 1, 3)
+    points = range(1 + 3 * int(after), len(calls) + 1, 7)
     wrong = {}
     bound = asyncio.Semaphore(6)
 

@@ -107,6 +107,7 @@ async def _mint_push(action: Action, obj: Obj, io: RehearsalIo) -> None:
         "password": b"rehearsed",
         "user.creds": b"rehearsed",
         "account": ACCOUNT.encode(),
+        "rights": args["rights"].encode(),
         "ca.crt": raw(owner, "ca.crt"),
     }
     await io.create(secret(namespace, args["secret"], {}, data))

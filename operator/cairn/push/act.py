@@ -63,17 +63,19 @@ async def _mint(action: Action, scene: Scene) -> None:
         message = f"{account_ref(scene.platform)} has no account.seed: make it with `cairn bus init`"
         raise ActionError(Reason.BUS_UNREACHABLE, message)
     live = await scene.io.get(scene.secret_ref(args["secret"]))
-    creds = raw(live, "user.creds") if text(live, "account") == key else b""
+    valid = (text(live, "account"), text(live, "rights")) == (key, args["rights"])
+    creds = raw(live, "user.creds") if valid else b""
     if not creds:
-        rights = worker_permissions(scene.platform.bus.stream, args["consumer"])
+        allowed = worker_permissions(scene.platform.bus.stream, args["consumer"])
         seed = text(account, "account.seed").strip()
-        creds = mint_user(seed, args["consumer"], rights.publish, rights.subscribe).encode()
+        creds = mint_user(seed, args["consumer"], allowed.publish, allowed.subscribe).encode()
     owner = await scene.io.get(scene.secret_ref(args["databaseSecret"])) if args["databaseSecret"] else None
     data = {
         "username": args["login"].encode(),
         "password": raw(live, "password") or secrets.token_urlsafe(24).encode(),
         "user.creds": creds,
         "account": key.encode(),
+        "rights": args["rights"].encode(),
         "ca.crt": raw(owner, "ca.crt"),
     }
     await _write(scene, args["secret"], live, data)

@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable
+
+from cairn.bus.credentials import worker_permissions
 
 
 def consumer(namespace: str, name: str) -> str:
@@ -16,6 +19,12 @@ def subjects(seller_id: str, shops: Iterable[str], datasets: Iterable[str]) -> l
     """What the consumer is filtered by, sorted. The same as `cairn.bus.admin.subjects`."""
     names = sorted(datasets)
     return sorted(f"push.{seller_id}.{shop}.{dataset}" for shop in shops for dataset in names)
+
+
+def rights(stream: str, consumer: str) -> str:
+    """A short mark of what the worker may do on the bus: credentials with another mark are of another version."""
+    permissions = worker_permissions(stream, consumer)
+    return hashlib.sha256(json.dumps([permissions.publish, permissions.subscribe]).encode()).hexdigest()[:16]
 
 
 def login(namespace: str, name: str) -> str:

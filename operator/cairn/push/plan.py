@@ -91,10 +91,10 @@ def _serve(decided: Decided, observed: Observed, now: datetime, platform: Platfo
         conditions = progressing(Reason.DATABASE_NOT_READY, message)
         return Plan(status=report.kept(push, observed), conditions=conditions, hold=True)
     secret = observed.child(SECRET, objects.object_name(name), namespace)
-    if _secret_lacking(decided, secret, observed, facts):
+    if _secret_lacking(decided, secret, observed, facts, platform):
         conditions = progressing(Reason.PROGRESSING, "credentials are being made")
         status = report.kept(push, observed)
-        return Plan(status=status, conditions=conditions, actions=(_mint(decided),), hold=True)
+        return Plan(status=status, conditions=conditions, actions=(_mint(decided, platform),), hold=True)
     worker = _worker(decided, secret, platform)
     actions = _actions(decided, facts)
     children = [Child(objects.config_map(worker)), Child(objects.network_policy(worker))]
@@ -111,12 +111,14 @@ def _serve(decided: Decided, observed: Observed, now: datetime, platform: Platfo
     )
 
 
-def _secret_lacking(decided: Decided, secret: Obj | None, observed: Observed, facts: Facts) -> bool:
+def _secret_lacking(decided: Decided, secret: Obj | None, observed: Observed, facts: Facts, platform: Platform) -> bool:
     if text(secret, "username") != decided.login or not raw(secret, "password") or not raw(secret, "user.creds"):
         return True
     account = facts.bus.get("account")
     if account and text(secret, "account") != account:
         return True  # the bus was set up anew: what the old account signed opens nothing
+    if text(secret, "rights") != names.rights(platform.bus.stream, decided.consumer):
+        return True  # made by a version whose workers needed other rights on the bus
     return text(secret, "ca.crt") != _ca(decided, observed)
 
 
@@ -126,11 +128,12 @@ def _ca(decided: Decided, observed: Observed) -> str:
     return text(observed.ref(SECRET, owner, decided.push.metadata.namespace), "ca.crt") if owner else ""
 
 
-def _mint(decided: Decided) -> Action:
+def _mint(decided: Decided, platform: Platform) -> Action:
     args = {
         "secret": objects.object_name(decided.push.metadata.name),
         "login": decided.login,
         "consumer": decided.consumer,
+        "rights": names.rights(platform.bus.stream, decided.consumer),
         "databaseSecret": decided.database.owner,
     }
     return Action("mint", args)

@@ -64,7 +64,9 @@ def test_render_names_secrets_and_their_keys_and_shows_no_value(
 ) -> None:
     out, _ = rendered(capsys, str(files))
     assert "# Secret seller-2088/shop-db-owner: minted, with ca.crt, database, host, password," in out
-    assert "# Secret seller-2088/orders-push: minted, with account, ca.crt, password, user.creds, username" in out
+    assert (
+        "# Secret seller-2088/orders-push: minted, with account, ca.crt, password, rights, user.creds, username" in out
+    )
     assert "# done by the operator itself: schema, consumer" in out
     assert not [key for key in objects(out) if key.startswith("Secret ")]
     assert "BEGIN" not in out

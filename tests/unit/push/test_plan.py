@@ -90,6 +90,7 @@ def secret(name: str, **data: str) -> Obj:
 
 def credentials(**changes: str) -> Obj:
     data = {"username": LOGIN, "password": "secret-word", "user_creds": "creds", "account": "AKEY", "ca_crt": CA}
+    data["rights"] = names.rights("PUSH", f"{NAMESPACE}--orders")
     return secret("orders-push", **(data | changes))
 
 
@@ -167,6 +168,7 @@ def test_push_whose_login_is_not_minted_only_mints() -> None:
         pytest.param({"password": ""}, id="without-password"),
         pytest.param({"user_creds": ""}, id="without-credentials-for-the-bus"),
         pytest.param({"account": "OLD"}, id="signed-by-an-old-account"),
+        pytest.param({"rights": "fewer"}, id="made-by-a-version-with-other-rights-on-the-bus"),
         pytest.param({"ca_crt": "old"}, id="with-an-old-authority"),
     ],
 )

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes room on the bus: what every consumer of a subject has acknowledged stands in the databases.
 
-Only a stream that fills up is touched: until then its messages can be replayed. A subject that nobody consumes keeps
-everything: its records were accepted, and a subscription may still come.
+Only a stream that fills up is touched: until then its messages can be replayed. A subject that no subscription consumes
+keeps everything: its records were accepted, and a subscription may still come.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from cairn.bus.admin import NOT_FOUND
+from cairn.bus.admin import EPOCH, NOT_FOUND
 from cairn.bus.connection import BusError, Client, api
 
 FULL_ENOUGH = 0.5
@@ -38,16 +38,25 @@ async def make_room(client: Client, stream: str, *, above: float = FULL_ENOUGH) 
 
 
 def floors(consumers: Iterable[Mapping[str, Any]]) -> dict[str, int]:
-    """Per subject the last stream position up to which all of its consumers have acknowledged everything. Pure."""
+    """Per subject of a subscription the last stream position up to which all consumers have acknowledged. Pure.
+
+    Somebody else's consumer, say of `nats sub`, holds messages back as ours do, but allows nothing: what it has seen
+    stands in no database.
+    """
     found: dict[str, int] = {}
+    ours: set[str] = set()
     for consumer in consumers:
         config = consumer["config"]
         subjects = config.get("filter_subjects") or [config.get("filter_subject", "")]
         floor = int(consumer.get("ack_floor", {}).get("stream_seq", 0))
         for subject in subjects:
             found[subject] = min(found.get(subject, floor), floor)
+        if EPOCH in config.get("metadata", {}):
+            ours.update(subjects)
     # one with a wildcard, or none, may still need anything
-    return {} if any(_open(subject) for subject in found) else found
+    if any(_open(subject) for subject in found):
+        return {}
+    return {subject: floor for subject, floor in found.items() if subject in ours}
 
 
 def _open(subject: str) -> bool:
@@ -66,9 +75,28 @@ async def _share(client: Client, stream: str) -> float:
 
 
 async def _consumers(client: Client, stream: str) -> list[Mapping[str, Any]]:
-    found: list[Mapping[str, Any]] = []
+    """All of them, or BusError: whoever is left out may still need what the others have acknowledged."""
+    found: dict[str, Mapping[str, Any]] = {}
+    offset = 0
     while True:
-        page = await api(client, f"CONSUMER.LIST.{stream}", {"offset": len(found)})
+        page = await api(client, f"CONSUMER.LIST.{stream}", {"offset": offset})
+        if page.get("missing"):
+            raise BusError(f"consumers without a leader can't say what they need: {', '.join(page['missing'])}")
+        consumers = page.get("consumers") or []
+        offset += len(consumers)
+        found |= {consumer["name"]: consumer for consumer in consumers}
+        if not consumers or offset >= int(page.get("total", 0)):
+            break
+    # pages shift when a consumer goes between two of them
+    if set(found) != await _names(client, stream):
+        raise BusError("the consumers changed while they were asked")
+    return list(found.values())
+
+
+async def _names(client: Client, stream: str) -> set[str]:
+    found: list[str] = []
+    while True:
+        page = await api(client, f"CONSUMER.NAMES.{stream}", {"offset": len(found)})
         found += page.get("consumers") or []
-        if len(found) >= int(page.get("total", 0)) or not page.get("consumers"):
-            return found
+        if not page.get("consumers") or len(found) >= int(page.get("total", 0)):
+            return set(found)

@@ -12,7 +12,7 @@ import random
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from cairn.sql.rows import Poison, Row
@@ -58,6 +58,15 @@ class Total:
         self.stale += written.stale
 
 
+@dataclass(slots=True)
+class _Work:
+    """A batch on its way: parts that are not committed yet, what became of the others, and who was refused."""
+
+    parts: deque[tuple[Sequence[Row], Sequence[Poison]]]
+    total: Total = field(default_factory=Total)
+    refused: list[Row] = field(default_factory=list)
+
+
 class Applier:
     """For one lane. `held` says why the lane is held, None while it runs; `tried` is when an attempt last ended."""
 
@@ -69,10 +78,10 @@ class Applier:
 
     async def apply(self, rows: Sequence[Row], poison: Sequence[Poison]) -> Total:
         """Until it is committed. Cancellation leaves nothing half done: what was not committed is redelivered."""
-        wait = FIRST_WAIT_SECONDS
-        while True:
+        wait, work = FIRST_WAIT_SECONDS, _Work(deque([(rows, poison)]))
+        while work.parts:
             try:
-                total = await self._attempt(rows, poison)
+                await self._attempt(work)
             except Exception as error:
                 kind = fault(error)
                 self._note(error, kind)
@@ -81,46 +90,47 @@ class Applier:
                     wait = max(wait, BREAKER_WAIT_SECONDS)
                 await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 -- jitter
                 wait = min(wait * 2, LONGEST_WAIT_SECONDS)
-            else:
-                self._released()
-                return total
+        self._released()
+        return work.total
 
-    async def _attempt(self, rows: Sequence[Row], poison: Sequence[Poison]) -> Total:
-        total = Total()
-        await self._part(rows, poison, total)
+    async def _attempt(self, work: _Work) -> None:
+        """Part by part; where one record is to blame, halve until it stands alone and put it into quarantine."""
+        while work.parts:
+            rows, poison = work.parts[0]
+            begun = time.perf_counter()
+            try:
+                written = await self._sink.write(rows, poison)
+            except Exception as error:
+                if fault(error) is not Fault.ROW or not rows:
+                    raise
+                work.parts.popleft()
+                if len(rows) == 1:
+                    self._refuse(rows[0], poison, error, work)
+                else:
+                    middle = len(rows) // 2
+                    work.parts.extendleft([(rows[middle:], ()), (rows[:middle], poison)])
+                continue
+            work.parts.popleft()
+            self._lane.commit.observe(time.perf_counter() - begun)
+            for reason in written.quarantined:
+                self._metrics.quarantined(self._dataset, reason)
+            work.total.add(written)
         self.tried = time.monotonic()
-        return total
 
-    async def _part(self, rows: Sequence[Row], poison: Sequence[Poison], total: Total) -> None:
-        """Write it; where one record is to blame, halve until it stands alone and put it into quarantine."""
-        begun = time.perf_counter()
-        try:
-            written = await self._sink.write(rows, poison)
-        except Exception as error:
-            if fault(error) is not Fault.ROW or not rows:
-                raise
-            if len(rows) == 1:
-                await self._refuse(rows[0], poison, error, total)
-                return
-            middle = len(rows) // 2
-            await self._part(rows[:middle], poison, total)
-            await self._part(rows[middle:], (), total)
-            return
-        self._lane.commit.observe(time.perf_counter() - begun)
-        for reason in written.quarantined:
-            self._metrics.quarantined(self._dataset, reason)
-        total.add(written)
-
-    async def _refuse(self, row: Row, poison: Sequence[Poison], error: Exception, total: Total) -> None:
+    def _refuse(self, row: Row, poison: Sequence[Poison], error: Exception, work: _Work) -> None:
         now = time.monotonic()
         while self._refused and now - self._refused[0] > 60:
             self._refused.popleft()
         if len(self._refused) >= MAX_REFUSED_PER_MINUTE:
+            # the table is at fault: those that were refused before deserve to be tried again, too
+            work.parts.append(((*work.refused, row), poison))
+            work.refused.clear()
             raise TooManyRefusedError(f"the database refused {len(self._refused)} records within a minute") from error
         self._refused.append(now)
+        work.refused.append(row)
         payload = row.values[-1].encode()
         made = Poison(self._dataset, str(row.key), None, *row.source, "ROW_REFUSED", code(error), text(error), payload)
-        await self._part((), (*poison, made), total)
+        work.parts.appendleft(((), (*poison, made)))
 
     def _note(self, error: Exception, kind: Fault) -> None:
         self.tried = time.monotonic()

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
@@ -154,18 +155,35 @@ async def test_apply_writes_the_poison_it_was_given_once_also_when_it_halves() -
     assert [one.reason for one in sink.poison].count("BAD_JSON") == 1
 
 
+async def test_apply_that_fails_half_way_writes_and_counts_each_record_once() -> None:
+    """One record is to blame, so the batch is halved; the database goes after the first half was committed."""
+    sink = StubSink(lambda _rows: None)
+
+    def wrong(rows: Sequence[Row]) -> Exception | None:
+        if 50 in {row.key for row in rows}:
+            return asyncpg.CheckViolationError("refused")
+        return ConnectionResetError() if sink.rows and not sink.closed else None
+
+    sink.wrong = wrong
+    total = await applier(sink)[0].apply([row(key) for key in range(1, 101)], [])
+    assert sorted(sink.rows) == [key for key in range(1, 101) if key != 50]
+    assert [one.object_key for one in sink.poison] == ["50"]
+    assert total.inserted == 99, "what was committed before the fault counts as well"
+
+
 async def test_apply_holds_the_lane_when_too_many_records_are_refused() -> None:
     """A table that refuses everything is at fault itself: a whole shop must not end in quarantine."""
     sink = StubSink(lambda rows: asyncpg.CheckViolationError("refused") if rows else None)
     made, _ = applier(sink)
-    task = asyncio.create_task(made.apply([row(key) for key in range(1, 200)], []))
+    made._refused.extend([time.monotonic()] * (MAX_REFUSED_PER_MINUTE - 5))
+    given = Poison("trades", "999", None, "PUSH@1", 999, 0, "BAD_JSON", None, "", b"x")
+    task = asyncio.create_task(made.apply([row(key) for key in range(1, 200)], [given]))
     await held(made)
     assert "TooManyRefused" in str(made.held)
-    assert len(sink.poison) <= MAX_REFUSED_PER_MINUTE
     sink.wrong = lambda _rows: None
     await asyncio.wait_for(task, 5)
-    assert len(sink.poison) <= MAX_REFUSED_PER_MINUTE
-    assert set(sink.rows) == set(range(1, 200))
+    assert [one.object_key for one in sink.poison] == ["999", "1", "2", "3", "4", "5"]
+    assert sorted(sink.rows) == list(range(1, 200))
 
 
 async def test_apply_that_is_held_says_so_until_the_database_is_mended() -> None:

@@ -171,6 +171,18 @@ async def test_write_of_newer_content_gives_a_new_number_and_keeps_created(write
     assert second[6] == first[6]
 
 
+async def test_write_to_a_table_that_forbids_null_where_cairn_fills_in_updates(
+    writer: Writer, conn: Connection
+) -> None:
+    """A table from before Cairn may be stricter than ours, and fit all the same."""
+    strict = ("jdp_created", "jdp_modified", "jdp_seq", "jdp_hashcode", "status")
+    changes = ", ".join(f"ALTER {column} SET NOT NULL" for column in strict)
+    await conn.execute(f"ALTER TABLE sys_info.jdp_tb_trade {changes}, ADD mine int NOT NULL DEFAULT 7")
+    await writer.write([row(1, Version(1, 1, "aa"), "x")], ())
+    assert (await writer.write([row(1, Version(2, 2, "bb"), "y")], ())).updated == 1
+    assert (await there(conn))[1][3] == "y"
+
+
 async def test_write_beside_another_writer_of_the_same_new_keys_leaves_the_newest(
     database: Target, writer: Writer, conn: Connection
 ) -> None:

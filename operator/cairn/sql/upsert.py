@@ -60,8 +60,9 @@ def statements(dataset: Dataset) -> Statements:
         f"SELECT {key}, coalesce({modified}, {_OLDEST}), coalesce(jdp_version, 0), coalesce(jdp_hashcode, '')"
         f" FROM {table} WHERE {key} = ANY($1::pg_catalog.int8[])"
     )
-    like = f"(LIKE {table} INCLUDING DEFAULTS) ON COMMIT DELETE ROWS"
-    create = f"CREATE TEMPORARY TABLE IF NOT EXISTS {identifier(stage)} {like}"
+    # not LIKE, which takes over NOT NULL: the stage holds no jdp_created yet, and other columns of the seller's never
+    empty = f"ON COMMIT DELETE ROWS AS TABLE {table} WITH NO DATA"
+    create = f"CREATE TEMPORARY TABLE IF NOT EXISTS {identifier(stage)} {empty}"
     return Statements(stage, (*values, "jdp_version", "jdp_created", "jdp_modified", "jdp_seq"), create, probe, upsert)
 
 

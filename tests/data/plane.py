@@ -156,11 +156,13 @@ class Plane:
             "metricsPort": port,
         }
 
-    def worker(self, entry: Iterable[str] = ("-m", "cairn", "worker")) -> Program:
+    def worker(
+        self, entry: Iterable[str] = ("-m", "cairn", "worker"), shops: Mapping[str, str] | None = None
+    ) -> Program:
         """A worker that is not started yet. `entry`: another program of tests than Cairn's own."""
         number, port = len(self.programs), free_port()
         file = self.home / f"worker{number}.json"
-        file.write_text(json.dumps(self.config(port)))
+        file.write_text(json.dumps(self.config(port) | {"shops": dict(shops or SHOPS)}))
         program = Program(f"worker{number}", [*entry, f"--config={file}"], self.home, port)
         self.programs.append(program)
         return program

@@ -6,10 +6,18 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import time
+from collections.abc import Sequence
 from datetime import datetime
 
+from cairn.bus.admin import MAX_ACK_PENDING, ensure_consumer
+from cairn.bus.pack import Pack
+from cairn.bus.publish import publish
+from cairn.datasets import shipped
+from cairn.gateway.check import checker
 from cairn.sql.postgresql import Connection
-from data.plane import Plane, trade
+from data.plane import CONSUMER, SHOPS, SUBJECTS, Plane, trade
+from data.servers import until
 
 
 async def test_order_sent_to_the_gateway_becomes_a_row_and_is_shown_by_the_view(plane: Plane, conn: Connection) -> None:
@@ -115,3 +123,54 @@ async def test_worker_that_is_stopped_has_acknowledged_all_it_wrote(plane: Plane
     assert again.metric("cairn_push_applied_rows_total") == 4000 - written
     assert again.metric("cairn_push_stale_rows_total") == 0
     assert set(seqs) <= set(await conn.fetch("SELECT tid, jdp_seq FROM sys_info.jdp_tb_trade"))
+
+
+async def publish_to(plane: Plane, subject: str, lines: Sequence[bytes]) -> None:
+    """One message a line, as a gateway publishes them."""
+    client = await plane.bus.connect("gateway")
+    check = checker(shipped()["trades"])
+    for line in lines:
+        await publish(client, "PUSH", Pack(subject, time.time_ns() // 1000, check(line)[0]))
+    await client.close()
+
+
+async def narrow_or_widen(plane: Plane, *subjects: str) -> None:
+    admin = await plane.bus.connect("admin")
+    await ensure_consumer(admin, "PUSH", CONSUMER, subjects)
+    await admin.close()
+
+
+async def test_records_of_a_shop_that_is_added_wait_for_the_worker_that_knows_it(
+    plane: Plane, conn: Connection
+) -> None:
+    """The consumer is widened while the old worker still runs: the shop is the seller's, its records are no poison."""
+    second = "push.2088.55502.trades"
+    old = plane.worker()
+    old.start()
+    await plane.deliver([trade(1, "2026-11-11 00:00:00")])
+    await publish_to(plane, second, [trade(7, "2026-11-11 00:00:00", seller_nick="taobao002")])
+    await narrow_or_widen(plane, *SUBJECTS, second)
+    await asyncio.to_thread(until, "it is seen", lambda: second in old.log.read_text())
+    await asyncio.to_thread(old.stop)
+    assert await conn.fetchval("SELECT count(*) FROM sys_info.jdp_quarantine") == 0
+    new = plane.worker(shops=SHOPS | {"55502": "taobao002"})
+    new.start()
+    await plane.drained()
+    assert await conn.fetchval("SELECT array_agg(tid ORDER BY tid) FROM sys_info.jdp_tb_trade") == [1, 7]
+    assert await conn.fetchval("SELECT count(*) FROM sys_info.jdp_quarantine") == 0
+
+
+async def test_records_of_a_shop_that_was_taken_away_hold_up_no_other(plane: Plane, conn: Connection) -> None:
+    """More of them than the bus delivers unacknowledged, seen by the new worker before the consumer was narrowed."""
+    other = "push.2088.55502.trades"
+    await narrow_or_widen(plane, *SUBJECTS, other)
+    when = "2026-11-11 00:00:00"
+    await publish_to(plane, other, [trade(n, when, seller_nick="taobao002") for n in range(1, MAX_ACK_PENDING + 50)])
+    worker = plane.worker()
+    worker.start()
+    await asyncio.to_thread(until, "they are seen", lambda: other in worker.log.read_text())
+    await narrow_or_widen(plane, *SUBJECTS)
+    await plane.deliver([trade(1, when)])
+    await plane.drained(30)
+    assert await conn.fetchval("SELECT array_agg(tid) FROM sys_info.jdp_tb_trade") == [1]
+    assert await conn.fetchval("SELECT count(*) FROM sys_info.jdp_quarantine") == 0

@@ -74,6 +74,11 @@ class Puller:
             raise BusError(f"consumer {self._consumer} of stream {self._stream} is gone")
         return facts
 
+    def give_up(self, why: str) -> None:
+        """`fetch` raises; a new Puller has all delivered again that is not acknowledged."""
+        self._gone = why
+        self._news.set()
+
     async def drain(self) -> None:
         """Ask for nothing more, and give back what has arrived but was not fetched."""
         await self._subscription.drain()  # type: ignore[no-untyped-call]

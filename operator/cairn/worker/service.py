@@ -41,6 +41,7 @@ class Worker:
         self._config, self._lanes, self._budget, self._metrics = config, lanes, budget, metrics
         self._stopping = asyncio.Event()
         self._puller: Puller | None = None
+        self._foreign: set[str] = set()
 
     def stop(self) -> None:
         self._stopping.set()
@@ -109,32 +110,49 @@ class Worker:
         if not facts.epoch:
             raise BusError(f"consumer {config.consumer} does not say when its stream was made: it is not Cairn's")
         log.info("bus: consumer %s, %d messages pending", config.consumer, facts.pending)
-        self._puller = puller
+        self._puller, self._foreign = puller, set()
         while True:
             room = await self._budget.room(MIN_ROOM, MAX_MESSAGES)
             for message in await puller.fetch(MAX_MESSAGES - len(self._budget.held), room):
                 self._offer(message, puller, facts.epoch)
 
     def _offer(self, message: Message, puller: Puller, epoch: int) -> None:
+        lane = self._lane(message.subject)
+        if lane is None:
+            self._leave_alone(message.subject)
+            return
         place = Place(self._config.bus.stream, epoch, message.stream_seq)
         held = Held(message, len(message.data), puller, place)
-        lane = self._lanes.get(message.subject.rsplit(".", 1)[-1])
-        if lane is None:
-            log.warning("bus: a message for %s, which this worker has no lane for, stays on the bus", message.subject)
-            return
         self._budget.take(held)
         self._metrics.inflight.set(self._budget.bytes)
         lane.offer(held)
+
+    def _lane(self, subject: str) -> Lane | None:
+        """None for a shop or dataset that this worker was not told of."""
+        tokens = subject.split(".")
+        return self._lanes.get(tokens[-1]) if len(tokens) == 4 and tokens[2] in self._config.shops else None
+
+    def _leave_alone(self, subject: str) -> None:
+        """Consumer and worker are not changed at the same moment: it is for the worker that comes after this one."""
+        if subject not in self._foreign:
+            log.warning("bus: messages for %s, which this worker was not told of, stay on the bus", subject)
+        self._foreign.add(subject)
 
     async def _keep(self) -> None:
         """Tell the bus that what is held is being worked on, also while a database is down; ask for the lag."""
         while True:
             await asyncio.sleep(KEEP_SECONDS)
-            with suppress(BusError, NatsError, OSError):
-                for held in list(self._budget.held):
+            for held in list(self._budget.held):
+                with suppress(NatsError, OSError):  # what came over a connection that is gone can't be kept
                     await held.puller.keep((held.message,))
+            with suppress(BusError, NatsError, OSError):
                 if self._puller is not None:
-                    facts = await self._puller.info()
-                    self._metrics.pending.set(facts.pending + facts.unacknowledged)
-                    self._metrics.stalls.inc(self._puller.stalls)
-                    self._puller.stalls = 0
+                    await self._look(self._puller)
+
+    async def _look(self, puller: Puller) -> None:
+        facts = await puller.info()
+        self._metrics.pending.set(facts.pending + facts.unacknowledged)
+        self._metrics.stalls.inc(puller.stalls)
+        puller.stalls = 0
+        if self._foreign - set(facts.filter_subjects):
+            puller.give_up("the consumer was narrowed; what it delivered before counts as unacknowledged")

@@ -5,14 +5,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from nats.errors import ConnectionClosedError
 from pydantic import ValidationError
 
+from cairn.bus.admin import ConsumerFacts
 from cairn.bus.pull import Message, Puller
 from cairn.datasets import shipped
+from cairn.worker import service
 from cairn.worker.config import WorkerConfig
 from cairn.worker.decode import Place
 from cairn.worker.faults import Fault
@@ -87,6 +91,40 @@ async def test_worker_that_has_work_and_ends_no_attempt_is_stuck_and_one_that_is
     assert worker.stuck() is None
     assert worker.held().keys() == {"trades"}
     assert not worker.ready
+
+
+class StubPuller:
+    """Of a connection that is gone, or not."""
+
+    def __init__(self, *, gone: bool = False) -> None:
+        self.gone = gone
+        self.kept = 0
+        self.stalls = 0
+
+    async def keep(self, _messages: Sequence[Message]) -> None:
+        if self.gone:
+            raise ConnectionClosedError
+        self.kept += 1
+
+    async def info(self) -> ConsumerFacts:
+        return ConsumerFacts("me", (), pending=40, unacknowledged=2, redelivered=0, epoch=1)
+
+
+async def test_worker_that_holds_messages_of_a_lost_connection_keeps_the_others_and_tells_the_lag(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "KEEP_SECONDS", 0.001)
+    worker, metrics = assemble(config(tmp_path))
+    lost, live = StubPuller(gone=True), StubPuller()
+    for puller in (lost, live):
+        worker._budget.take(Held(held(1).message, 1, cast("Puller", puller), Place("PUSH", 1, 1)))
+    worker._puller = cast("Puller", live)
+    task = asyncio.create_task(worker._keep())
+    async with asyncio.timeout(5):
+        while live.kept < 2:  # noqa: ASYNC110 -- the worker has nobody to tell
+            await asyncio.sleep(0.001)
+    assert metrics.registry.get_sample_value("cairn_push_lag_messages", {"subscription": "seller-2088/orders"}) == 42
+    task.cancel()
 
 
 @pytest.mark.parametrize(

@@ -43,8 +43,14 @@ async def cluster(transport: Transport) -> Cluster:
 
 
 @pytest.fixture
-async def namespace(cluster: Cluster) -> str:
-    return await make_namespace(cluster)
+async def namespace(cluster: Cluster) -> AsyncIterator[str]:
+    """Its toys are gone afterwards: the next test's engine sees the whole cluster, and some of them never rest."""
+    name = await make_namespace(cluster)
+    yield name
+    for obj in await cluster.list(toys.TOY, namespace=name):
+        released = {"metadata": {"finalizers": []}}
+        await cluster.patch(Ref(toys.TOY, name, obj["metadata"]["name"]), released)
+        await cluster.delete(Ref(toys.TOY, name, obj["metadata"]["name"]), uid=obj["metadata"]["uid"])
 
 
 async def make_namespace(cluster: Cluster) -> str:

@@ -48,7 +48,7 @@ async def namespace(cluster: Cluster) -> AsyncIterator[str]:
     name = await make_namespace(cluster)
     yield name
     for obj in await cluster.list(toys.TOY, namespace=name):
-        released = {"metadata": {"finalizers": []}}
+        released: Obj = {"metadata": {"finalizers": []}}
         await cluster.patch(Ref(toys.TOY, name, obj["metadata"]["name"]), released)
         await cluster.delete(Ref(toys.TOY, name, obj["metadata"]["name"]), uid=obj["metadata"]["uid"])
 

@@ -21,8 +21,8 @@ from cairn.bus.admin import (
 from cairn.bus.connection import BusError, BusFullError, api
 from cairn.bus.credentials import mint_user, new_installation
 from cairn.bus.janitor import make_room
-from cairn.bus.pack import Pack, Record, decode, digest
-from cairn.bus.publish import publish
+from cairn.bus.pack import Pack, Record, decode, digest, encode
+from cairn.bus.publish import message_id, publish
 from cairn.bus.pull import Message, Puller
 from data.bus import Bus
 
@@ -152,16 +152,34 @@ async def test_make_room_drops_what_all_consumers_have_applied_and_nothing_else(
         await client.close()
 
 
-async def test_publish_of_the_same_pack_again_is_stored_once(bus: Bus) -> None:
+async def test_publish_of_the_same_pack_again_puts_it_behind_what_came_between(bus: Bus) -> None:
+    """Of one time the content that was accepted last stands, also when it had been there before."""
     await bus.prepare((ME, (TRADES,)))
-    gateway = await bus.connect("gateway")
-    assert [await publish(gateway, "PUSH", pack("a")) for _ in range(2)] == [False, True]
-    await gateway.close()
-    admin = await bus.connect("admin")
+    gateway, worker = await bus.connect("gateway"), await bus.connect(ME, bus.worker_creds(ME))
+    assert [await publish(gateway, "PUSH", pack(text)) for text in "aba"] == [False, False, True]
+    puller = Puller(worker, "PUSH", ME)
+    await puller.start()
+    got: list[Message] = []
+    while len(got) < 3:
+        got += await puller.fetch(3, 2_000_000)
+    assert [decode(message.data).records[0].payload for message in got] == [b"a", b"b", b"a"]
+    for client in (gateway, worker):
+        await client.close()
+
+
+async def test_publish_of_a_copy_that_nobody_waits_for_is_dropped(bus: Bus) -> None:
+    """Held up on the way while its sender tried again elsewhere: it must not come to stand behind what followed."""
+    await bus.prepare((ME, (TRADES,)))
+    gateway, admin = await bus.connect("gateway"), await bus.connect("admin")
+    for text in ("a", "b"):
+        await publish(gateway, "PUSH", pack(text))
+    await gateway.publish(TRADES, encode(pack("a")), headers={"Nats-Msg-Id": message_id(pack("a"))})
+    await gateway.flush()
     facts = await consumer_info(admin, "PUSH", ME)
     assert facts is not None
-    assert facts.pending == 1
-    await admin.close()
+    assert facts.pending == 2
+    for client in (gateway, admin):
+        await client.close()
 
 
 async def test_publish_into_a_full_stream_is_refused_and_drops_nothing(bus: Bus) -> None:

@@ -76,6 +76,17 @@ async def test_of_one_second_the_record_that_arrived_last_stands(plane: Plane, c
     assert await conn.fetchval("SELECT status FROM sys_info.jdp_tb_trade") == "STATUS_8"
 
 
+async def test_of_one_second_the_record_that_arrived_last_stands_also_when_it_was_there_before(
+    plane: Plane, conn: Connection
+) -> None:
+    """To and fro within a second: the bus must not take the third for a repetition of the first."""
+    plane.worker().start()
+    for status in ("OPEN", "HELD", "OPEN"):
+        await plane.deliver([trade(5, "2026-11-11 00:00:00", status)])
+    await plane.drained()
+    assert await conn.fetchval("SELECT status FROM sys_info.jdp_tb_trade") == "OPEN"
+
+
 async def test_poison_ends_in_quarantine_with_its_reason_and_holds_up_nothing(plane: Plane, conn: Connection) -> None:
     worker = plane.worker()
     worker.start()

@@ -16,7 +16,7 @@ _FULL = (10047, 10023, 10077)  # storage resources exceeded, insufficient resour
 
 
 def message_id(pack: Pack) -> str:
-    """The same for the same records under the same subject: of two within its window the stream keeps one."""
+    """The same for the same records under the same subject: by it the stream knows a copy within its window."""
     hashed = blake2b(pack.subject.encode(), digest_size=16)
     for record in pack.records:
         hashed.update(record.hash)
@@ -24,13 +24,26 @@ def message_id(pack: Pack) -> str:
 
 
 async def publish(client: Client, stream: str, pack: Pack, timeout: float = 5) -> bool:  # noqa: ASYNC109
-    """Store it, and say whether it was stored already (within the duplicate window).
+    """Store it, and say whether the same was stored already (within the duplicate window).
 
     BusFullError: it was not stored. BusError: nobody knows; publishing it again does no harm.
+
+    The first copy of several that arrives is the one that the window keeps. It may have been followed by other content
+    of the same time since, and of one time what was accepted last is to stand: so when the window drops a pack that
+    somebody waits for, it is stored again, behind. What the window still drops is a copy that arrives when nobody waits
+    for it any more.
     """
+    known = await _store(client, stream, pack, message_id(pack), timeout)
+    if known:
+        await _store(client, stream, pack, None, timeout)
+    return known
+
+
+async def _store(client: Client, stream: str, pack: Pack, unique: str | None, timeout: float) -> bool:  # noqa: ASYNC109
+    """Whether the stream had the id."""
     if not client.is_connected:
         raise BusError("no connection to the bus")
-    headers = {"Nats-Msg-Id": message_id(pack), "Nats-Expected-Stream": stream}
+    headers = {"Nats-Expected-Stream": stream} | ({"Nats-Msg-Id": unique} if unique else {})
     try:
         reply = await client.request(pack.subject, encode(pack), timeout=timeout, headers=headers)
     except (OSError, TimeoutError, NatsError) as error:

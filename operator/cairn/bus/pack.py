@@ -88,7 +88,10 @@ def decode(data: bytes) -> Pack:
         position += length
     if position != len(data):
         raise BadPackError(f"its lengths add up to {position} of {len(data)} bytes")
-    return Pack(data[at:heads_at].decode(), published_us, records)
+    try:
+        return Pack(data[at:heads_at].decode(), published_us, records)
+    except UnicodeDecodeError as error:
+        raise BadPackError("its subject is not UTF-8") from error
 
 
 def split(records: Iterable[Record]) -> list[list[Record]]:

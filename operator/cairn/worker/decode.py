@@ -69,7 +69,7 @@ class Decoder:
         tokens = message.subject.split(".")
         nick = self._shops.get(tokens[2]) if len(tokens) == 4 else None
         if pack.subject != message.subject:
-            text = f"published under {pack.subject}, arrived under {message.subject}"
+            text = f"published under {pack.subject!r}, arrived under {message.subject!r}"
             return Decoded(poison=[self._whole(message, place, "WRONG_SUBJECT", text)])
         return self._pack(pack, place, nick)
 

@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import json
+import struct
+import zlib
 from datetime import datetime
 from typing import Any
 
@@ -76,6 +78,20 @@ def test_message_that_was_published_under_another_subject_is_kept_whole() -> Non
     diverted = message(payload(), inside="push.99.1.trades")
     (poison,) = DECODER.message(diverted, PLACE).poison
     assert (poison.reason, poison.payload, poison.member_no) == ("WRONG_SUBJECT", diverted.data, -1)
+
+
+def test_message_whose_subject_is_no_text_is_kept_whole() -> None:
+    """Whole by its checksum, and made by something else than our gateway."""
+    body = message(payload()).data[8:].replace(b"55501", b"5\xff501", 1)
+    data = struct.pack("<4sI", b"CPK1", zlib.crc32(body)) + body
+    (poison,) = DECODER.message(Message(SUBJECT, data, "reply", 7, 1, redelivered=False), PLACE).poison
+    assert (poison.reason, poison.payload) == ("BAD_PACK", data)
+
+
+def test_message_whose_subject_no_database_takes_is_kept_with_a_reason_that_it_takes() -> None:
+    (poison,) = DECODER.message(message(payload(), inside="push.\0.1.trades"), PLACE).poison
+    assert poison.reason == "WRONG_SUBJECT"
+    assert "\0" not in poison.error_text
 
 
 @given(st.binary(max_size=200))

@@ -78,6 +78,7 @@ async def test_ensure_schema_rebuilds_a_dropped_index(conn: Connection) -> None:
         pytest.param("DROP COLUMN jdp_response", 'ADD COLUMN "jdp_response" text', id="dropped"),
         pytest.param("ALTER COLUMN status TYPE varchar(10)", "TYPE varchar(64)", id="narrower"),
         pytest.param("ADD COLUMN mine int NOT NULL", 'ALTER COLUMN "mine" DROP NOT NULL', id="not-null"),
+        pytest.param("DROP CONSTRAINT jdp_tb_trade_pkey", 'ADD PRIMARY KEY ("tid")', id="no-key"),
     ],
 )
 async def test_ensure_schema_of_a_changed_table_names_the_statement_that_mends_it(

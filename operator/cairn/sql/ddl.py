@@ -95,7 +95,8 @@ def _path(members: tuple[str, ...]) -> str:
 def drift(dataset: Dataset, found: Mapping[str, ColumnFact]) -> tuple[str, ...]:
     """What keeps the worker from writing to a table that exists, each with the statement that mends it.
 
-    A missing column, one of another or a narrower type, and a column of somebody else's that must not be empty.
+    A missing column, one of another or a narrower type, a key that is none, and a column of somebody else's that must
+    not be empty.
     """
     table = qualified("sys_info", dataset.table)
     wanted = {column.name: column.type for column in dataset.columns}
@@ -109,6 +110,9 @@ def drift(dataset: Dataset, found: Mapping[str, ColumnFact]) -> tuple[str, ...]:
         elif not _holds(found[name].type, printed):
             change = f"ALTER TABLE {table} ALTER COLUMN {identifier(name)} TYPE {asked.split(' ')[0]}"
             problems.append(f"column {name} is {found[name].type}, not {printed}: {change}")
+    if dataset.key in found and not found[dataset.key].unique:
+        change = f"ALTER TABLE {table} ADD PRIMARY KEY ({identifier(dataset.key)})"
+        problems.append(f"column {dataset.key} may hold a value twice: {change}")
     for name, column in sorted(found.items()):
         if name not in dataset.column_names and column.not_null and not column.has_default:
             change = f"ALTER TABLE {table} ALTER COLUMN {identifier(name)} DROP NOT NULL"

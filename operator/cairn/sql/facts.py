@@ -43,11 +43,12 @@ class ServerFacts:
 
 @dataclass(frozen=True, slots=True)
 class ColumnFact:
-    """type: as PostgreSQL prints it, e.g. `character varying(32)`."""
+    """type: as PostgreSQL prints it, e.g. `character varying(32)`. unique: by an index on it alone."""
 
     type: str
     not_null: bool
     has_default: bool
+    unique: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,14 +138,16 @@ async def _shops(conn: Connection) -> dict[str, str]:
 async def _columns(conn: Connection) -> dict[str, dict[str, ColumnFact]]:
     rows = await conn.fetch(
         "SELECT c.relname, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull,"
-        " a.atthasdef OR a.attidentity <> '' AS has_default"
+        " a.atthasdef OR a.attidentity <> '' AS has_default,"
+        " EXISTS (SELECT FROM pg_catalog.pg_index x WHERE x.indrelid = c.oid AND x.indisunique AND x.indisvalid"
+        " AND x.indimmediate AND x.indpred IS NULL AND x.indnkeyatts = 1 AND x.indkey[0] = a.attnum) AS is_unique"
         " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid"
         " WHERE c.relnamespace = 'sys_info'::pg_catalog.regnamespace AND c.relkind IN ('r', 'p')"
         " AND a.attnum > 0 AND NOT a.attisdropped"
     )
     tables: dict[str, dict[str, ColumnFact]] = {}
     for row in rows:
-        fact = ColumnFact(row["type"], row["attnotnull"], row["has_default"])
+        fact = ColumnFact(row["type"], row["attnotnull"], row["has_default"], row["is_unique"])
         tables.setdefault(row["relname"], {})[row["attname"]] = fact
     return tables
 

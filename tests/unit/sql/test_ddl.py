@@ -20,7 +20,7 @@ def columns(**changes: str | None) -> dict[str, ColumnFact]:
     printed: dict[str, str | None] = {name: printed_type(kind) for name, kind in kinds.items()}
     printed |= dict.fromkeys(("jdp_created", "jdp_modified"), "timestamp(6) without time zone")
     return {
-        name: ColumnFact(kind, not_null=False, has_default=False)
+        name: ColumnFact(kind, not_null=False, has_default=False, unique=name == "tid")
         for name, kind in (printed | changes).items()
         if kind is not None
     }
@@ -49,6 +49,13 @@ def test_drift_of_a_column_that_does_not_fit_names_it(name: str, kind: str | Non
     (problem,) = drift(TRADES, columns(**{name: kind}))
     assert problem.startswith(f"column {name} ")
     assert "ALTER TABLE" in problem
+
+
+def test_drift_of_a_key_that_is_not_unique_names_it() -> None:
+    found = columns()
+    found["tid"] = ColumnFact("bigint", not_null=True, has_default=False, unique=False)
+    (problem,) = drift(TRADES, found)
+    assert problem.endswith('ADD PRIMARY KEY ("tid")')
 
 
 def test_drift_of_a_foreign_column_is_told_only_where_it_must_be_filled() -> None:

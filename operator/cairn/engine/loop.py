@@ -63,6 +63,7 @@ class Engine:
         self.watched = self.parents | {child for kind in by_resource.values() for child in kind.children}
         self.reconciler = Reconciler(by_resource, cluster, self.store, self.watched, now)
         self.listed: set[Resource] = set()
+        self._listed_all = asyncio.Event()
         self.heartbeat_at = time.monotonic()
         self._unsettled: dict[Ref, int] = {}
         self.missed_in_a_row: dict[Resource, int] = dict.fromkeys(self.watched, 0)
@@ -109,6 +110,7 @@ class Engine:
             self._judge_watch(resource, 0 if first else len(changed))
             for obj in changed:
                 self.wake(ref_of(obj), obj, live=not first)
+        self._listed_all.set()
         for resource in self.parents:
             objects = self.store.all(resource)
             metrics.OBJECTS.labels(resource.kind).set(len(objects))
@@ -135,6 +137,8 @@ class Engine:
             await asyncio.sleep(self.pace.resync_seconds * random.uniform(0.8, 1.2))  # noqa: S311
 
     async def _work(self) -> None:
+        # Before every kind was listed once, what is there looks gone: a plan nobody uses, a volume that was lost.
+        await self._listed_all.wait()
         while True:
             key = await self.queue.get()
             try:

@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from cairn.api.conditions import Condition, Reason, not_ready, stalled
 from cairn.api.resources import Obj, Ref, Resource, ref_of
 from cairn.engine import render
-from cairn.engine.cluster import Cluster, ConflictError, RefusedError
+from cairn.engine.cluster import Cluster, ConflictError, RefusedError, UnavailableError
 from cairn.engine.events import Recorder
 from cairn.engine.gather import is_own, observe
 from cairn.engine.kind import ActionError, Child, Kind, Observed, Plan
@@ -85,7 +85,7 @@ class Reconciler:
         if deleting and FINALIZER not in obj["metadata"].get("finalizers", ()):
             return Result()
         if (complaint := _complaint(kind, obj)) and not deleting:
-            await self._say(obj, {}, stalled(Reason.INVALID_SPEC, complaint))
+            await self._say(obj, _said(obj), stalled(Reason.INVALID_SPEC, complaint))
             return Result()
         if obj["spec"].get("suspend") and not deleting:
             await self._suspend(obj)
@@ -147,12 +147,21 @@ class Reconciler:
             # nothing stands there yet: without force, what somebody makes this very moment is not overrun
             answer = await self.cluster.apply(desired, force=live is not None)
         except ConflictError as error:
+            await self._judge(ref, owner, child)
             raise StandsInTheWayError(ref) from error
         WRITES.labels(ref.resource.kind, "apply").inc()
         self._settled[ref] = (render.applied(desired), answer["metadata"]["resourceVersion"])
         if ref.resource in self.watched:
             self.store.put(answer, time.monotonic())
         return live is None or live["metadata"]["resourceVersion"] != answer["metadata"]["resourceVersion"]
+
+    async def _judge(self, ref: Ref, owner: Obj, child: Child) -> None:
+        """UnavailableError where a child of ours only went or came between the look and the write."""
+        live = await self.cluster.get(ref)
+        if live is None:
+            self.store.drop(ref)
+        if live is None or is_own(live, owner, adopt=child.adopt):
+            raise UnavailableError(409, f"{ref} changed meanwhile; looking again")
 
     def _stands(self, ref: Ref, desired: Obj, live: Obj) -> bool:
         digest = render.applied(desired)
@@ -206,14 +215,17 @@ class Reconciler:
         """Tell on the object what keeps its passes from ending: only a log would see it otherwise."""
         obj = await self.cluster.get(key)
         if obj is not None:
-            status = obj.get("status", {})
-            fields = {k: v for k, v in status.items() if k not in ("conditions", "observedGeneration")}
-            await self._say(obj, fields, not_ready(Reason.API_ERROR, message))
+            await self._say(obj, _said(obj), not_ready(Reason.API_ERROR, message))
 
     async def _write_status(self, obj: Obj, status: dict[str, Any]) -> None:
         if status == obj.get("status"):
             return
         meta = obj["metadata"]
+        # What was found of one object must not be written on another that has its name by now. The server does not
+        # compare uids in a status.
+        live = await self.cluster.get(ref_of(obj))
+        if live is None or live["metadata"]["uid"] != meta["uid"]:
+            return
         name = {k: meta[k] for k in ("name", "namespace") if k in meta}
         body = {"apiVersion": obj["apiVersion"], "kind": obj["kind"], "metadata": name, "status": status}
         await self.cluster.apply_status(body)
@@ -268,12 +280,21 @@ def _prunable(live: Obj) -> bool:
     return bool(render.applied(live)) and not render.retained(live)
 
 
+def _said(obj: Obj) -> Obj:
+    """The status as it stands but for its conditions: kinds keep there what they check later."""
+    status = obj.get("status") or {}
+    return {key: value for key, value in status.items() if key not in ("conditions", "observedGeneration")}
+
+
 def _complaint(kind: Kind, obj: Obj) -> str:
-    """What is wrong with the object by its model, in one line; empty where nothing is."""
+    """What is wrong with the object by its model, in one line; empty where nothing is. Its status is no reason."""
     try:
         kind.model.model_validate(obj)
     except ValidationError as error:
-        problems = (f"{'.'.join(map(str, e['loc']))}: {e['msg']} (is {e['input']!r:.80})" for e in error.errors())
+        wrong = [e for e in error.errors() if e["loc"][:1] != ("status",)]
+        if not wrong:
+            return ""
+        problems = (f"{'.'.join(map(str, e['loc']))}: {e['msg']} (is {e['input']!r:.80})" for e in wrong)
         return "; ".join(problems) + ". Correct the spec: the object is of a shape this version does not know"
     return ""
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from cairn.api.conditions import ready
 from cairn.api.resources import CONFIGMAP, EVENT, PVC, SECRET, Obj, Ref
-from cairn.engine.cluster import Cluster
+from cairn.engine.cluster import Cluster, UnavailableError
 from cairn.engine.loop import Engine
 from cluster.engine.conftest import settle
 from cluster.engine.toy import TOY, ToyKind, toy
@@ -188,3 +189,45 @@ def writes(plane: ControlPlane, namespace: str) -> int:
         and str(event.get("userAgent", "")).startswith("cairn/")
         and event.get("objectRef", {}).get("namespace") == namespace
     )
+
+
+async def test_invalid_object_keeps_what_its_status_knew(cluster: Cluster, namespace: str, engine: Engine) -> None:
+    key = await put(cluster, namespace, values={"a": "1"})
+    await settle(engine)
+    await cluster.patch(key, {"spec": {"values": "not a map"}})
+    await settle(engine)
+    live = await cluster.get(key)
+    assert condition(live)["reason"] == "InvalidSpec"
+    assert live
+    assert live["status"]["values"] == 1
+
+
+async def test_status_of_a_pass_is_not_written_on_a_namesake(cluster: Cluster, namespace: str, engine: Engine) -> None:
+    key = await put(cluster, namespace, values={"a": "1"})
+    earlier = await cluster.get(key)
+    assert earlier
+    await cluster.delete(key, uid=earlier["metadata"]["uid"])
+    await put(cluster, namespace, values={"a": "2"})
+    await engine.reconciler._say(earlier, {"values": 1}, ready())
+    live = await cluster.get(key)
+    assert live
+    assert "status" not in live
+
+
+async def test_child_deleted_before_its_watch_told_is_no_conflict(
+    cluster: Cluster, namespace: str, engine: Engine
+) -> None:
+    key = await put(cluster, namespace, values={"a": "1"})
+    await settle(engine)
+    ref = Ref(CONFIGMAP, namespace, "one-a")
+    live = await cluster.get(ref)
+    assert live
+    await cluster.delete(ref, uid=live["metadata"]["uid"])
+    await put(cluster, namespace, values={"a": "2"})
+    with pytest.raises(UnavailableError):
+        await engine.reconciler.reconcile(key)
+    assert condition(await cluster.get(key))["reason"] == "Ready", "nobody's object stands in the way"
+    await settle(engine)
+    live = await cluster.get(ref)
+    assert live
+    assert live["data"] == {"value": "2"}

@@ -8,9 +8,9 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any
 
-from cairn.api.resources import CONFIGMAP, SECRET, Obj, Ref
+from cairn.api.resources import CONFIGMAP, PVC, SECRET, Obj, Ref
 from cairn.engine import health
-from cairn.engine.cluster import Cluster
+from cairn.engine.cluster import Cluster, Request, Response, Transport
 from cairn.engine.loop import UNSETTLED_PASSES
 from cluster.engine.conftest import Running, until
 from cluster.engine.toy import TOY, toy
@@ -170,3 +170,33 @@ async def test_silent_watch_is_noticed(cluster: Cluster, namespace: str, running
             if engine.missed_in_a_row[TOY] >= 3:
                 return
         raise AssertionError("nobody noticed")
+
+
+class SlowList:
+    """Lists of one kind wait until they are let through."""
+
+    def __init__(self, inner: Transport, path: str) -> None:
+        self._inner, self._path = inner, path
+        self.open = asyncio.Event()
+
+    async def send(self, request: Request) -> Response:
+        if request.path == self._path and not request.writes:
+            await self.open.wait()
+        return await self._inner.send(request)
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+
+async def test_nothing_is_decided_before_every_kind_was_listed(
+    transport: Transport, cluster: Cluster, namespace: str, running: Running
+) -> None:
+    key = Ref(TOY, namespace, "one")
+    await cluster.apply(toy(namespace, "one", values={"a": "1"}), manager="user")
+    slow = SlowList(transport, PVC.path(None))
+    async with running(Cluster(slow)) as engine:
+        await until("its watch told of the toy", lambda: _true(engine.store.get(key) is not None))
+        await asyncio.sleep(0.5)
+        assert engine.reconciler.kinds[TOY].passes == []  # type: ignore[attr-defined]
+        slow.open.set()
+        await ready(cluster, key)

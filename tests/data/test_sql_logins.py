@@ -127,6 +127,8 @@ def test_holder_is_spelled_alike_in_plan_and_adapter() -> None:
         pytest.param("::", True, id="this-host-ipv6"),
         pytest.param("224.0.0.1", True, id="multicast"),
         pytest.param("169.254.169.254", True, id="metadata"),
+        pytest.param("64:ff9b::a9fe:a9fe", True, id="metadata-by-nat64"),
+        pytest.param("::127.0.0.1", True, id="loopback-in-ipv6"),
         pytest.param("10.0.0.7", False, id="private"),
         pytest.param("2001:db8::1", False, id="ipv6"),
     ],

@@ -26,6 +26,9 @@ from cairn.sql.logins import grant_connect, hold, refuse_others, reload_config
 from cairn.sql.postgresql import Connection, connect
 from cairn.sql.roles import ensure_database, ensure_role
 
+EARLIER_AUTHORITIES = 2
+"""So many stay known beside a new one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scene:
@@ -60,7 +63,12 @@ async def act(action: Action, rds: SellerRDS, observed: Observed, io: Io, platfo
 async def _mint_ca(action: Action, scene: Scene) -> None:
     live = await scene.io.get(scene.secret_ref(action.args["secret"]))
     if not credentials.ca_stands(live, datetime.now(UTC)):
-        await _write(scene, action.args["secret"], live, new_ca(f"{scene.namespace}/{scene.name}"[:60]))
+        made = new_ca(f"{scene.namespace}/{scene.name}"[:60])
+        # A running server shows its old certificate until it is told to reload: who may no longer know the authority
+        # of that one could not get in to tell it.
+        admin = await scene.io.get(scene.secret_ref(credentials.admin_login(scene.name).secret))
+        made["ca.crt"] += credentials.authorities(text(admin, "ca.crt"), EARLIER_AUTHORITIES)
+        await _write(scene, action.args["secret"], live, made)
 
 
 async def _mint_certificate(action: Action, scene: Scene) -> None:
@@ -163,6 +171,9 @@ async def _password(scene: Scene, name: str) -> str:
     found = text(await scene.io.get(scene.secret_ref(name)), "password")
     if not found:
         raise ActionError(Reason.SECRET_NOT_FOUND, f"Secret {name} has no password yet")
+    if not found.isascii():
+        message = f"Secret {name}: its password has characters that are no ASCII: set another, or delete the key"
+        raise ActionError(Reason.ACTION_FAILED, message)
     return found
 
 

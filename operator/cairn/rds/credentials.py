@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from cairn.api.resources import SECRET, Obj
 from cairn.api.secrets import raw, text
@@ -92,6 +94,7 @@ def secret_names(name: str, databases: Iterable[str]) -> tuple[str, ...]:
 def connection(login: Login, address: Address, password: str) -> dict[str, str]:
     """What a connection Secret holds, by the keys of servicebinding.io."""
     port = str(address.port)
+    login_part = f"{login.username}:{quote(password, safe='')}"
     where = f"[{address.host}]" if ":" in address.host else address.host
     return {
         "type": "postgresql",
@@ -101,7 +104,7 @@ def connection(login: Login, address: Address, password: str) -> dict[str, str]:
         "username": login.username,
         "password": password,
         "database": login.database,
-        "uri": f"postgresql://{login.username}:{password}@{where}:{port}/{login.database}?sslmode=require",
+        "uri": f"postgresql://{login_part}@{where}:{port}/{login.database}?sslmode=require",
         "ca.crt": address.ca,
     }
 
@@ -119,6 +122,15 @@ def certificate(secret: Obj | None, key: str) -> x509.Certificate | None:
         return x509.load_pem_x509_certificate(raw(secret, key))
     except ValueError:
         return None
+
+
+def authorities(pem: str, at_most: int) -> bytes:
+    """The first certificates of a bundle, in PEM; empty where there is none."""
+    try:
+        found = x509.load_pem_x509_certificates(pem.encode())
+    except ValueError:
+        return b""
+    return b"".join(one.public_bytes(Encoding.PEM) for one in found[:at_most])
 
 
 def renewal_due(found: x509.Certificate, now: datetime) -> bool:

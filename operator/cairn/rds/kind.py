@@ -83,4 +83,6 @@ class SellerRDSKind:
         return plan_sellerrds(obj, observed, now, self._platform)
 
     async def act(self, action: Action, obj: Obj, observed: Observed, io: Io) -> None:
-        await act(action, SellerRDS.model_validate(obj), observed, io, self._platform)
+        rds = parsed(SellerRDS, obj)
+        if isinstance(rds, SellerRDS):
+            await act(action, rds, observed, io, self._platform)

@@ -23,6 +23,8 @@ LOOK_AGAIN = timedelta(seconds=30)
 def plan_seller(obj: Obj, observed: Observed, now: datetime, platform: Platform) -> Plan:
     seller = parsed(Seller, obj)
     if isinstance(seller, tuple):
+        if "deletionTimestamp" in obj["metadata"]:
+            return Plan(conditions=_deleting("released; its spec can't be read"), released=True, hold=True)
         return _waiting(seller)
     if seller.metadata.deletion_timestamp:
         return _release(seller, observed, now)

@@ -20,7 +20,8 @@ USERS = {resource.kind: resource for resource in (SELLER, SELLERRDS, PUSHSUBSCRI
 def plan_serviceplan(obj: Obj, observed: Observed, now: datetime, platform: Platform) -> Plan:
     plan = parsed(ServicePlan, obj)
     if isinstance(plan, tuple):
-        return Plan(conditions=plan, hold=True)
+        # one that can't be read has no users: each of them says PlanNotFound
+        return Plan(conditions=plan, hold=True, released="deletionTimestamp" in obj["metadata"])
     users = _users(plan, observed)
     status: Obj = {"usedBy": len(users)}
     if price := price_at(plan.spec.prices, now):

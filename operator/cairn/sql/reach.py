@@ -15,6 +15,8 @@ from cairn.sql.postgresql import Target
 
 Networks = Sequence[IPv4Network | IPv6Network]
 PORT = 5432
+WITH_IPV4 = (IPv6Network("64:ff9b::/96"), IPv6Network("::/96"))
+"""NAT64 and the old IPv4-compatible addresses: the last four bytes are an IPv4 address."""
 
 
 async def admin_target(
@@ -64,6 +66,8 @@ def is_denied(address: IPv4Address | IPv6Address, denied: Networks) -> bool:
     inner = [address]
     if isinstance(address, IPv6Address):
         inner += [found for found in (address.ipv4_mapped, address.sixtofour) if found is not None]
+        if any(address in network for network in WITH_IPV4):
+            inner.append(IPv4Address(int(address) & 0xFFFFFFFF))
     return any(
         one.is_unspecified
         or one.is_multicast

@@ -411,3 +411,34 @@ def test_unwatched_names_every_secret_it_may_make() -> None:
     made = {action.args["secret"] for action in plan(rds(databases=[{"name": "a"}, {"name": "b_c"}]), seen()).actions}
     refs = set(world.KIND.unwatched(rds(databases=[{"name": "a"}, {"name": "b_c"}])))
     assert {Ref(SECRET, NAMESPACE, name) for name in made} <= refs
+
+
+def test_rds_in_deletion_keeps_its_volume_even_if_it_was_given_up_before() -> None:
+    got = plan(deleted(rds()), standing(refs=(*world.REFS, world.volume("Delete"))))
+    assert named(got) == ["keep-volume"]
+    assert got.released
+
+
+def test_rds_in_deletion_gives_up_nothing_of_an_earlier_one_that_it_never_took_over() -> None:
+    earlier = seen(*world.secrets("uid-0"), world.claim("uid-0"), refs=(*world.REFS, world.volume()))
+    got = plan(deleted(rds(deletionPolicy="Delete"), confirmed="shop-db"), earlier)
+    assert got.delete == ()
+    assert named(got) == []
+    assert got.released
+    taken_over = plan(deleted(rds(deletionPolicy="Delete", adopt=True), confirmed="shop-db"), earlier)
+    assert named(taken_over) == ["give-up-volume"]
+
+
+def test_rds_in_deletion_of_a_shape_nobody_knows_is_let_go_of_with_its_data() -> None:
+    got = plan(deleted(rds(version=17)), standing())
+    assert got.released
+    assert got.hold
+    assert got.delete == ()
+
+
+def test_rds_whose_seller_is_gone_remembers_whose_data_it_is() -> None:
+    known = {"systemIdentifier": world.IDENTITY, "rendering": "1"}
+    got = plan(rds(known), standing(refs=(world.namespace(), world.service_plan())))
+    assert shown(got)[0] == ("Ready", False, Reason.SELLER_NOT_FOUND)
+    assert got.status["systemIdentifier"] == world.IDENTITY
+    assert got.status["rendering"] == "1"

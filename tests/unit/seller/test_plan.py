@@ -310,3 +310,10 @@ def test_wants_name_the_plan_and_the_namespace() -> None:
         (NAMESPACE, "seller-2088"),
         (SERVICEPLAN, "seller.standard"),
     ]
+
+
+def test_deleted_seller_and_plan_of_a_shape_nobody_knows_are_let_go_of() -> None:
+    for kind, obj in ((KIND, seller(id=5)), (PLANS, service_plan(size="big"))):
+        got = kind.plan(deleted(obj), seen(), NOW)
+        assert got.released
+        assert got.hold

@@ -94,4 +94,9 @@ class Platform(Setting):
     @classmethod
     def load(cls, path: Path) -> Platform:
         """Settings from a YAML file; an empty file means all defaults. OSError, or ValueError that names the key."""
-        return cls.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+        text = path.read_text(encoding="utf-8")
+        try:
+            found = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ValueError(f"{path} is no YAML: {error}") from error
+        return cls.model_validate(found or {})

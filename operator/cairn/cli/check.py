@@ -49,12 +49,13 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     try:
-        (old, _), (documents, broken) = read(args.old), read(args.files)
+        (old, unread), (documents, broken) = read(args.old), read(args.files)
     except (OSError, UnicodeDecodeError) as error:
         print(f"cairn check: {error}", file=sys.stderr)
         return 2
     ours = [document for document in documents if is_ours(document)]
-    remarks = [*(Remark(error.file, error.line, "error", error.message) for error in broken), *check(ours, old)]
+    failed = (Remark(error.file, error.line, "error", error.message) for error in (*unread, *broken))
+    remarks = [*failed, *check(ours, old)]
     return _report(sorted(set(remarks)), args.output, len(ours), len(documents) - len(ours))
 
 

@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from math import isinf
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,6 +25,8 @@ from cairn.api.validate import Path as ObjPath
 SUFFIXES = (".yaml", ".yml", ".json")
 MOST_REPEATED = 10_000
 """Nodes that aliases may repeat in a document; beyond that it is refused: aliases of aliases grow without bound."""
+MOST_DIGITS = 300
+"""Longer numbers are read as floating-point ones; those that are too large even for that are text, as in Go."""
 
 _WORDS: dict[str, bool | None] = dict.fromkeys(("", "~", "null", "Null", "NULL"))
 for _value, _words in ((True, "y yes true on"), (False, "n no false off")):
@@ -104,6 +107,8 @@ def parse(text: str, file: str = "<text>") -> list[Document]:
         raise LoadError(file, mark.line + 1 if mark else 1, f"no YAML: {error.problem or error.context}") from None
     except yaml.YAMLError as error:
         raise LoadError(file, 1, f"no YAML: {error}") from None
+    except RecursionError:
+        raise LoadError(file, 1, "nested too deep: no manifest is") from None
     return documents
 
 
@@ -217,10 +222,12 @@ def resolved(text: str) -> Any:
     if text in _WORDS:
         return _WORDS[text]
     plain = text.replace("_", "")
-    if text[0] in "0123456789+-" and _INTEGER.match(plain):
+    if text[0] in "0123456789+-" and len(plain) <= MOST_DIGITS and _INTEGER.match(plain):
         return _integer(plain)
     if text[0] in "0123456789+-." and _FLOAT.match(plain):
         number = float(plain)
+        if isinf(number):
+            return text
         return int(number) if number.is_integer() else number  # as JSON, kubectl's next step, prints it
     return text
 

@@ -8,10 +8,13 @@ import asyncio
 import logging
 import signal
 import socket
+import sys
 import uuid
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
+
+from kubernetes.aio.config import ConfigException
 
 from cairn.api.platform import Platform
 from cairn.api.resources import LEASE, Ref
@@ -39,7 +42,16 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("kopf").setLevel(logging.WARNING)
-    return asyncio.run(_serve(args, Platform.load(args.config)))
+    try:
+        platform = Platform.load(args.config)
+    except (OSError, ValueError) as error:
+        print(f"cairn operator: --config: {error}", file=sys.stderr)
+        return 2
+    try:
+        return asyncio.run(_serve(args, platform))
+    except ConfigException as error:
+        print(f"cairn operator: {error}", file=sys.stderr)
+        return 2
 
 
 async def _serve(args: argparse.Namespace, platform: Platform) -> int:

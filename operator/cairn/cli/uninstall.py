@@ -12,6 +12,8 @@ import asyncio
 import sys
 from datetime import UTC, datetime, timedelta
 
+from kubernetes.aio.config import ConfigException
+
 from cairn.api.resources import LEASE, PUSHSUBSCRIPTION, SELLER, SELLERRDS, SERVICEPLAN, Obj, Ref, Resource, ref_of
 from cairn.engine.cluster import ApiError, Cluster, KubernetesTransport, load_configuration
 from cairn.engine.lease import LEASE_NAME
@@ -45,6 +47,9 @@ def run(args: argparse.Namespace) -> int:
     except ApiError as error:
         print(f"cairn uninstall: {error.message}", file=sys.stderr)
         return 1
+    except (ConfigException, OSError) as error:
+        print(f"cairn uninstall: {error}", file=sys.stderr)
+        return 2
 
 
 async def _run(args: argparse.Namespace) -> int:

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from urllib.parse import urlencode
 
 import aiohttp
+import yaml
 from kubernetes.aio import client as kubernetes_client
 from kubernetes.aio import config as kubernetes_config
 
@@ -134,13 +135,16 @@ async def load_configuration(kubeconfig: str | None, context: str | None) -> Any
     """The named kubeconfig file and context, or, with neither, the pod's own service account.
 
     The ambient kubeconfig (KUBECONFIG, ~/.kube/config) is never read: it may be production's.
-    Raises kubernetes' ConfigException where neither is there.
+    Raises kubernetes' ConfigException where neither is there, or the file holds no kubeconfig.
     """
     configuration = kubernetes_client.Configuration()
     if kubeconfig:
-        await kubernetes_config.load_kube_config(
-            config_file=kubeconfig, context=context, client_configuration=configuration
-        )
+        try:
+            await kubernetes_config.load_kube_config(
+                config_file=kubeconfig, context=context, client_configuration=configuration
+            )
+        except (OSError, ValueError, TypeError, AttributeError, yaml.YAMLError) as error:
+            raise kubernetes_config.ConfigException(f"{kubeconfig} is no kubeconfig: {error}") from error
     else:
         kubernetes_config.load_incluster_config(client_configuration=configuration)
     return configuration

@@ -193,3 +193,12 @@ def test_main_check_wrong_usage_exits_2(tmp_path: Path, capsys: pytest.CaptureFi
     with pytest.raises(SystemExit) as caught:
         main(["check"])
     assert caught.value.code == 2
+
+
+def test_main_check_against_old_manifests_that_can_not_be_read_is_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "new.yaml").write_text(DATABASE)
+    (tmp_path / "old.yaml").write_text("kind: [\n")
+    assert main(["check", "--old", str(tmp_path / "old.yaml"), str(tmp_path / "new.yaml")]) == 1
+    assert "old.yaml:2: no YAML" in capsys.readouterr().out

@@ -94,6 +94,8 @@ items:
         pytest.param("a: &x [*x]\n", 1, "an alias that contains itself", id="endless"),
         pytest.param("kind: A\nb: !!binary aGk=\n", 2, "the tag tag:yaml.org,2002:binary", id="tag"),
         pytest.param("? [a]\n: b\n", 1, "a key must be a string", id="key-that-is-a-list"),
+        pytest.param("a: " + "[" * 9000 + "]" * 9000, 1, "nested too deep", id="deep"),
+        pytest.param("[" * 9000 + "]" * 9000, 1, "nested too deep", id="deep-json"),
         pytest.param("a: {<<: [1]}\n", 1, "<< takes an object", id="merge-of-a-number"),
     ],
 )
@@ -145,3 +147,8 @@ def test_read_directories_are_searched_and_kustomizations_left_out(tmp_path: Pat
     documents, broken = read([str(tmp_path)])
     assert [document.obj["kind"] for document in documents] == ["B", "A"]
     assert [error.file for error in broken] == [str(tmp_path / "wrong.yml")]
+
+
+def test_resolved_of_a_number_beyond_all_bounds_is_text() -> None:
+    assert resolved("9" * 5000) == "9" * 5000
+    assert resolved("1e999") == "1e999"

@@ -14,6 +14,12 @@ import cairn
 from cairn.cli.main import COMMANDS, main
 
 WITH_CAIRN = {**os.environ, "PYTHONPATH": str(Path(cairn.__file__).parents[1])}
+KUBECONFIG = """\
+clusters: [{name: a, cluster: {server: "http://127.0.0.1:1"}}]
+contexts: [{name: a, context: {cluster: a, user: a}}]
+users: [{name: a, user: {token: t}}]
+current-context: a
+"""
 HEAVY = ("kopf", "kubernetes", "asyncpg", "nats", "aiohttp", "cryptography")
 
 
@@ -45,3 +51,35 @@ def test_main_check_imports_nothing_that_talks_to_anything() -> None:
     command = [sys.executable, "-c", program]
     done = subprocess.run(command, input="", text=True, capture_output=True, check=True, env=WITH_CAIRN)
     assert not set(HEAVY) & set(done.stdout.split())
+
+
+@pytest.mark.parametrize("command", ["operator", "uninstall", "diff"])
+@pytest.mark.parametrize("content", [None, b"a: b\n", b"[\n", b"\x80", b"5\n"])
+def test_main_without_a_usable_kubeconfig_names_it_and_reads_no_other(
+    command: str,
+    content: bytes | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ambient = tmp_path / "ambient"
+    ambient.write_text(KUBECONFIG)
+    monkeypatch.setenv("KUBECONFIG", str(ambient))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    named, settings = tmp_path / "named", tmp_path / "settings"
+    settings.write_text("")
+    if content is not None:
+        named.write_bytes(content)
+    more = {"operator": ["--config", str(settings), "--port", "0"], "diff": [str(settings)], "uninstall": []}
+    assert main([command, "--kubeconfig", str(named), *more[command]]) == 2
+    assert capsys.readouterr().err.startswith(f"cairn {command}: ")
+
+
+def test_main_operator_with_settings_that_can_not_be_read_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = tmp_path / "settings"
+    for content in (b"a: [\n", b"nope: 1\n", b"\x80"):
+        settings.write_bytes(content)
+        assert main(["operator", "--config", str(settings), "--kubeconfig", str(tmp_path / "none")]) == 2
+        assert "--config" in capsys.readouterr().err

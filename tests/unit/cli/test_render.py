@@ -131,3 +131,13 @@ def test_render_imports_no_client_of_a_cluster(files: Path) -> None:
     command = [sys.executable, "-c", program, str(files)]
     done = subprocess.run(command, text=True, capture_output=True, check=True, env=WITH_CAIRN)
     assert not {"kopf", "kubernetes", "aiohttp", "nats"} & set(done.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize("metadata", ["", "metadata: x\n", "metadata: {generateName: x-}\n", "metadata: {name: [1]}\n"])
+def test_render_with_an_object_that_has_no_name_says_where(
+    metadata: str, files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (files / "secret.yaml").write_text(f"apiVersion: v1\nkind: Secret\n{metadata}")
+    _, err = rendered(capsys, str(files), code=1)
+    assert f"{files / 'secret.yaml'}:" in err
+    assert "metadata" in err

@@ -19,7 +19,7 @@ _DECIMAL = {
 _EXPONENTS = {f"e{power}" if power else "": Decimal(10) ** power for power in range(-9, 100, 3)}
 _SCALE = _DECIMAL | _BINARY
 _SHAPE = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]{1,2})?\Z")
-_NANO = Decimal("1e-9")
+_NANO, _MILLI = Decimal("1e-9"), Decimal("1e-3")
 _EXACT = Context(prec=80)
 """Room for the 32 characters of a quantity times its suffix: the default of 28 digits would round silently."""
 
@@ -52,6 +52,13 @@ def canonical(text: str | int) -> str:
     if re.search(r"[eE][-+]?[0-9]", str(text)):
         return _largest(parse(text).quantize(_NANO, rounding=ROUND_UP, context=_EXACT), _EXPONENTS)
     return show(parse(text), binary=str(text).endswith("i"))
+
+
+def for_container(text: str | int) -> str:
+    """As `canonical`, rounded up to thousandths: the API server does so with what a container asks for."""
+    number = parse(text)
+    rounded = number.quantize(_MILLI, rounding=ROUND_UP, context=_EXACT)
+    return canonical(text) if rounded == number else show(rounded)
 
 
 def _largest(number: Decimal, scales: Mapping[str, Decimal]) -> str:

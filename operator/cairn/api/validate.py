@@ -67,7 +67,13 @@ def findings(schema: Schema, obj: Obj, old: Obj | None = None) -> list[Finding]:
     if wrong := _shape(schema, obj):
         return wrong
     before = None if old is None or _shape(schema, old) else defaulted(schema, old)
-    return list(_broken_rules(schema, defaulted(schema, obj), before, ()))
+    return list(_broken_rules(schema, _named(defaulted(schema, obj)), before, ()))
+
+
+def _named(obj: Obj) -> Obj:
+    """With a name as the server generates them: rules speak of it."""
+    meta = obj["metadata"]
+    return obj if meta.get("name") else {**obj, "metadata": {**meta, "name": f"{meta['generateName']}00000"}}
 
 
 def _shape(schema: Schema, obj: Obj) -> list[Finding]:
@@ -80,6 +86,11 @@ def _metadata(meta: Any) -> Iterator[Finding]:
     if not isinstance(meta, dict):
         yield Finding(("metadata",), "metadata is missing: give the object at least a metadata.name")
         return
+    for key in ("namespace", "generateName"):
+        if not isinstance(meta.get(key) or "", str):
+            yield Finding(
+                ("metadata", key), f"metadata.{key}: {_shown(meta[key])} must be a string: put it into quotes"
+            )
     name = meta.get("name")
     if name is None and not meta.get("generateName"):
         yield Finding(("metadata",), "metadata.name is missing: give the object a name")
@@ -96,7 +107,7 @@ def _metadata(meta: Any) -> Iterator[Finding]:
             yield Finding(("metadata", field), f"metadata.{field} must map names to strings")
             continue
         for key, value in entries.items():
-            if not isinstance(value, str):
+            if value is not None and not isinstance(value, str):
                 text = f"metadata.{field}: {key} is {_shown(value)} and must be a string: put it into quotes"
                 yield Finding(("metadata", field, key), text)
 

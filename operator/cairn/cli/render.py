@@ -70,7 +70,7 @@ def load(command: str, args: argparse.Namespace) -> tuple[list[Obj], Platform] |
     except (OSError, ValueError) as error:
         print(f"cairn {command}: {error}", file=sys.stderr)
         return 2
-    wrong = [str(error) for error in broken] + _errors(documents) + _nameless(documents)
+    wrong = [str(error) for error in broken] + (_errors(documents) or _nameless(documents))
     for line in wrong:
         print(line, file=sys.stderr)
     return 1 if wrong else (known(document.obj for document in documents), platform)
@@ -81,13 +81,13 @@ def _errors(documents: Sequence[Document]) -> list[str]:
 
 
 def _nameless(documents: Sequence[Document]) -> list[str]:
-    """Objects of other kinds that are read here too, and that no server would take as they are."""
+    """Objects without a name, of other kinds too: `check` judges ours alone, and takes generateName."""
     found = []
     for document in documents:
         obj = document.obj
-        if is_ours(document) or not known([obj]):
-            continue
         meta = obj.get("metadata")
+        if not known([obj]):
+            continue
         if not isinstance(meta, dict) or not all(isinstance(meta.get(key, ""), str) for key in ("name", "namespace")):
             found.append(f"{document.file}:{document.line(('metadata',))}: metadata is missing or malformed")
         elif not meta.get("name"):

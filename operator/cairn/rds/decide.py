@@ -9,7 +9,7 @@ from datetime import datetime
 from cairn.api import pods
 from cairn.api.conditions import Condition, Reason, not_ready, stalled
 from cairn.api.lookup import Wrong, plan_of, plan_ref
-from cairn.api.quantity import canonical, compare, parse, show
+from cairn.api.quantity import canonical, compare, for_container, parse, show
 from cairn.api.resources import PVC, RESOURCEQUOTA, SECRET, STORAGECLASS, Obj
 from cairn.api.secrets import raw
 from cairn.api.sellerrds import SellerRDS
@@ -46,7 +46,7 @@ class Storage:
 def size_of(rds: SellerRDS, observed: Observed, now: datetime) -> Size | Wrong:
     storage = rds.spec.storage.size if rds.spec.storage else None
     if own := rds.spec.resources:
-        return Size(canonical(own.cpu), canonical(own.memory), _canonical(storage), own.connections)
+        return Size(for_container(own.cpu), for_container(own.memory), _canonical(storage), own.connections)
     if rds.spec.plan_ref is None:
         return stalled(Reason.INVALID_SPEC, "spec: one of planRef, resources and external must say how big or where")
     name = rds.spec.plan_ref.name
@@ -60,8 +60,8 @@ def size_of(rds: SellerRDS, observed: Observed, now: datetime) -> Size | Wrong:
     if size.cpu is None or size.memory is None:
         return not_ready(Reason.INVALID_SPEC, f"ServicePlan {name}: spec.size must name cpu and memory")
     return Size(
-        canonical(size.cpu),
-        canonical(size.memory),
+        for_container(size.cpu),
+        for_container(size.memory),
         _canonical(storage or size.storage),
         size.connections or 100,
         name,

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from cairn.api.conditions import Condition, Reason, not_ready, progressing, ready, stalled
 from cairn.api.lookup import SELLER_ID_LABEL, SELLER_LABEL, Wrong, parsed, plan_of, plan_ref
 from cairn.api.platform import Platform
-from cairn.api.quantity import canonical
+from cairn.api.quantity import for_container
 from cairn.api.resources import NAMESPACE, PUSHSUBSCRIPTION, RESOURCEQUOTA, SELLER, SELLERRDS, Obj, ref_of
 from cairn.api.seller import Seller
 from cairn.api.serviceplan import ServicePlan
@@ -116,9 +116,9 @@ def _standing(seller: Seller, plan: ServicePlan, observed: Observed, now: dateti
     quota = objects.quota(
         name,
         namespace,
-        cpu=canonical(size.cpu or "0"),
-        memory=canonical(size.memory or "0"),
-        storage=canonical(size.storage or "0"),
+        cpu=for_container(size.cpu or "0"),
+        memory=for_container(size.memory or "0"),
+        storage=for_container(size.storage or "0"),
     )
     guards = (
         quota,

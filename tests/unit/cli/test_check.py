@@ -202,3 +202,14 @@ def test_main_check_against_old_manifests_that_can_not_be_read_is_an_error(
     (tmp_path / "old.yaml").write_text("kind: [\n")
     assert main(["check", "--old", str(tmp_path / "old.yaml"), str(tmp_path / "new.yaml")]) == 1
     assert "old.yaml:2: no YAML" in capsys.readouterr().out
+
+
+def test_check_a_generated_name_is_judged_as_the_server_will_make_it() -> None:
+    assert remarks(DATABASE.replace("name: shop-db", "generateName: shop-db-", 1)) == []
+    (remark,) = remarks(DATABASE.replace("name: shop-db", f"generateName: {'a' * 36}", 1))
+    assert "more than 40 characters" in remark
+
+
+def test_check_a_namespace_that_is_a_number_is_an_error() -> None:
+    (remark,) = remarks(DATABASE.replace("namespace: seller-2088", "namespace: 2088", 1))
+    assert "metadata.namespace: 2088 must be a string" in remark

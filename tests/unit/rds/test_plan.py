@@ -442,3 +442,11 @@ def test_rds_whose_seller_is_gone_remembers_whose_data_it_is() -> None:
     assert shown(got)[0] == ("Ready", False, Reason.SELLER_NOT_FOUND)
     assert got.status["systemIdentifier"] == world.IDENTITY
     assert got.status["rendering"] == "1"
+
+
+def test_rds_of_a_size_that_the_server_rounds_is_done_when_it_runs() -> None:
+    finer = rds(planRef=None, resources={"cpu": "100.5m", "memory": "512Mi"}, storage={"size": "1Gi"})
+    template = child(world.first_children(finer), "StatefulSet")["spec"]["template"]
+    got = plan(finer, standing(finer, pod=world.pod("101m", "512Mi", template=template)))
+    assert "resize" not in named(got), "else it is asked for in each pass, for ever"
+    assert template["spec"]["containers"][0]["resources"]["limits"]["cpu"] == "101m"

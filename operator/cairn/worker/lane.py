@@ -160,11 +160,15 @@ class Lane:
 
     async def _acknowledge(self, helds: list[Held]) -> None:
         """An acknowledgement that can't be sent leads to a redelivery, which changes nothing."""
+        lost = ""
         try:
             for held in helds:
-                await held.puller.acknowledge((held.message,))
-            self._lane.acked.inc(len(helds))
-        except (NatsError, OSError) as error:
-            log.warning("bus: not acknowledged: %s", type(error).__name__)
+                try:
+                    await held.puller.acknowledge((held.message,))
+                    self._lane.acked.inc()
+                except (NatsError, OSError) as error:  # its connection is gone; others of the batch came over a new one
+                    lost = type(error).__name__
         finally:
             self._budget.free(helds)
+        if lost:
+            log.warning("bus: not all acknowledged: %s", lost)

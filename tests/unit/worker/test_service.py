@@ -98,8 +98,12 @@ class StubPuller:
 
     def __init__(self, *, gone: bool = False) -> None:
         self.gone = gone
-        self.kept = 0
+        self.kept = self.acknowledged = 0
         self.stalls = 0
+
+    async def acknowledge(self, messages: Sequence[Message]) -> None:
+        await self.keep(messages)
+        self.acknowledged += 1
 
     async def keep(self, _messages: Sequence[Message]) -> None:
         if self.gone:
@@ -125,6 +129,24 @@ async def test_worker_that_holds_messages_of_a_lost_connection_keeps_the_others_
             await asyncio.sleep(0.001)
     assert metrics.registry.get_sample_value("cairn_push_lag_messages", {"subscription": "seller-2088/orders"}) == 42
     task.cancel()
+
+
+async def test_lane_acknowledges_what_came_over_the_new_connection_beside_what_came_over_the_lost_one(
+    tmp_path: Path,
+) -> None:
+    """Else it would be delivered again a minute later, and count as lag until then."""
+    worker, metrics = assemble(config(tmp_path))
+    lost, live = StubPuller(gone=True), StubPuller()
+    batch = [
+        Held(held(1).message, 1, cast("Puller", puller), Place("PUSH", 1, 1)) for puller in (live, lost, live, lost)
+    ]
+    for one in batch:
+        worker._budget.take(one)
+    await worker._lanes["trades"]._acknowledge(batch)
+    assert live.acknowledged == 2
+    assert worker._budget.bytes == 0
+    labels = {"subscription": "seller-2088/orders", "dataset": "trades"}
+    assert metrics.registry.get_sample_value("cairn_push_acked_total", labels) == 2
 
 
 @pytest.mark.parametrize(

@@ -129,9 +129,6 @@ SPEC_RULES = (
         "FieldValueForbidden",
     ),
     _not_with_external(
-        "adopt", "adopt", "!self.adopt", lambda new, _: not new["adopt"], "remove it", "FieldValueForbidden"
-    ),
-    _not_with_external(
         "access",
         "access.fromNamespaces",
         "self.access.fromNamespaces.size() == 0",

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from cairn.api.conditions import Reason
+from cairn.api.crd import BY_KIND
 from cairn.api.resources import Obj
+from cairn.api.validate import findings
 from cairn.engine.kind import Plan
 from unit.rds import world
 from unit.rds.world import plan, rds, seen
@@ -102,3 +104,6 @@ def test_external_finds_secrets_of_an_earlier_one_and_waits_to_be_told() -> None
     assert plan(external(), seen(*left, refs=REFS)).conditions[0].reason is Reason.DATA_EXISTS
     adopting = external() | {"spec": external()["spec"] | {"adopt": True}}
     assert plan(adopting, seen(*left, refs=REFS)).conditions[0].reason is not Reason.DATA_EXISTS
+    written = {key: value for key, value in adopting.items() if key != "status"}
+    written["metadata"] = {key: written["metadata"][key] for key in ("name", "namespace")}
+    assert findings(BY_KIND["SellerRDS"].schema(), written) == [], "the remedy that the condition names is allowed"

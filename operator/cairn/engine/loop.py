@@ -182,8 +182,8 @@ class Engine:
     async def _failed(self, key: Ref, error: Exception) -> None:
         seconds = self.queue.retry(key)
         log.warning("%s failed, again in %.1f s: %s: %s", key, seconds, type(error).__name__, error)
-        # one failure may be a hiccup of the API server; from the third on its user should know
-        if self.queue.failures(key) == 3:
+        # one failure may be a hiccup of the API server; from the third on its user should know, after each change too
+        if self.queue.failures(key) >= 3:
             try:
                 message = f"the last passes failed: {type(error).__name__}: {error}"
                 await self.reconciler.say_failure(key, message)

@@ -15,9 +15,6 @@ from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 
-AT_ONCE = 10
-"""So many passes in a row may each ask for another one; beyond that they go round in circles."""
-
 
 class Queue(Generic[K]):
     """Keys to work on. Not thread-safe: one event loop.
@@ -38,7 +35,6 @@ class Queue(Generic[K]):
         self._again: dict[K, bool] = {}
         self._timers: dict[K, asyncio.TimerHandle] = {}
         self._failures: dict[K, int] = {}
-        self._repeats: dict[K, int] = {}
         self._wake = asyncio.Event()
         self._base = base_seconds
         self._cap = cap_seconds
@@ -69,19 +65,7 @@ class Queue(Generic[K]):
     def retry(self, key: K) -> float:
         """Add it after a back-off that doubles with every failure in a row. Returns the seconds."""
         failures = self._failures[key] = self._failures.get(key, 0) + 1
-        return self._back_off(key, failures)
-
-    def again(self, key: K) -> None:
-        """A pass went well and asks for another one: at once, but with a back-off where that never ends."""
-        self._failures.pop(key, None)
-        repeats = self._repeats[key] = self._repeats.get(key, 0) + 1
-        if repeats <= AT_ONCE:
-            self.add(key)
-        else:
-            self._back_off(key, repeats - AT_ONCE)
-
-    def _back_off(self, key: K, times: int) -> float:
-        ceiling = min(self._cap, self._base * 2.0 ** min(times - 1, 30))
+        ceiling = min(self._cap, self._base * 2.0 ** min(failures - 1, 30))
         seconds = ceiling * (0.5 + 0.5 * self._jitter())
         self.add_after(key, seconds)
         return seconds
@@ -90,13 +74,11 @@ class Queue(Generic[K]):
         return self._failures.get(key, 0)
 
     def succeeded(self, key: K) -> None:
-        """A pass went well and left nothing to do."""
         self._failures.pop(key, None)
-        self._repeats.pop(key, None)
 
     def forget(self, key: K) -> None:
-        """The object is gone: no appointment, no count."""
-        self.succeeded(key)
+        """The object is gone: no appointment, no failure count."""
+        self._failures.pop(key, None)
         if timer := self._timers.pop(key, None):
             timer.cancel()
 

@@ -200,3 +200,20 @@ async def test_nothing_is_decided_before_every_kind_was_listed(
         assert engine.reconciler.kinds[TOY].passes == []  # type: ignore[attr-defined]
         slow.open.set()
         await ready(cluster, key)
+
+
+async def test_failing_object_that_was_changed_tells_that_the_change_fails_too(
+    cluster: Cluster, namespace: str, running: Running
+) -> None:
+    key = Ref(TOY, namespace, "broken")
+    async with running(cluster) as engine:
+        await cluster.apply(toy(namespace, "broken", fails="probe"), manager="user")
+        await until("it failed three times", lambda: _true(engine.queue.failures(key) >= 3))
+        await until("it is told", lambda: _reason(cluster, key))
+        await cluster.apply(toy(namespace, "broken", fails="probe", values={"a": "1"}), manager="user")
+        await until("it is told of the change too", lambda: _observed(cluster, key), seconds=5)
+
+
+async def _observed(cluster: Cluster, key: Ref) -> bool:
+    live = await cluster.get(key)
+    return bool(live and live["status"]["observedGeneration"] == live["metadata"]["generation"])

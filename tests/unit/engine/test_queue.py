@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cairn.engine.queue import AT_ONCE, Queue
+from cairn.engine.queue import Queue
 from unit.engine.clock import MovedLoop
 
 
@@ -128,25 +128,3 @@ def test_queue_any_history_no_key_twice_in_work_and_none_lost(history: list[tupl
         assert left == owed
 
     asyncio.run(body())
-
-
-def test_again_passes_that_go_round_in_circles_slow_down(loop: MovedLoop) -> None:
-    async def body() -> None:
-        queue: Queue[str] = Queue(jitter=lambda: 1.0)
-        at: list[float] = []
-        queue.add("a")
-        for _ in range(AT_ONCE + 5):
-            key = await queue.get()
-            at.append(asyncio.get_running_loop().time())
-            queue.again(key)
-            queue.done(key)
-        assert at[AT_ONCE] == at[0], "what a few passes finish waits for nothing"
-        waits = [later - before for before, later in zip(at[AT_ONCE:], at[AT_ONCE + 1 :], strict=False)]
-        assert waits == pytest.approx([0.2, 0.4, 0.8, 1.6])
-        key = await queue.get()
-        queue.succeeded(key)
-        queue.again(key)
-        queue.done(key)
-        assert queue.depth()["live"] == 1, "one pass with nothing left to do, and it counts anew"
-
-    loop.run_until_complete(body())

@@ -34,6 +34,7 @@ async def test_database_restarted_under_load_loses_nothing(
     sending = asyncio.create_task(send(plane, lines))
     await asyncio.to_thread(until, "some rows", lambda: worker.metric("cairn_push_applied_rows_total") > 100)
     await asyncio.to_thread(postgresql.stop, signal.SIGQUIT)
+    await plane.deliver(lines[-1:])  # the sender may have been done before
     await asyncio.to_thread(until, "the worker notices", lambda: worker.get("/readyz") == 503)
     assert worker.get("/healthz") == 200
     postgresql.start()  # not in a thread: it dies with the thread that started it

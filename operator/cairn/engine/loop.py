@@ -67,6 +67,7 @@ class Engine:
         self.heartbeat_at = time.monotonic()
         self._unsettled: dict[Ref, int] = {}
         self.missed_in_a_row: dict[Resource, int] = dict.fromkeys(self.watched, 0)
+        self._untold: dict[Resource, set[Ref]] = {resource: set() for resource in self.watched}
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -79,6 +80,7 @@ class Engine:
         """A watch event. Cheap: it only notes the object and wakes whom it concerns."""
         ref = ref_of(obj)
         metrics.WATCH_LAST.labels(ref.resource.kind).set_to_current_time()
+        self._untold[ref.resource].discard(ref)
         if deleted:
             if self.store.drop(ref, uid=obj["metadata"]["uid"]) is not None:
                 self.wake(ref, obj)
@@ -107,10 +109,12 @@ class Engine:
             first = resource not in self.listed
             changed = self.store.replace(resource, listed, started, time.monotonic())
             self.listed.add(resource)
-            self._judge_watch(resource, 0 if first else len(changed))
+            self._judge_watch(resource)
+            self._untold[resource] = set() if first else {ref_of(obj) for obj in changed}
             for obj in changed:
                 self.wake(ref_of(obj), obj, live=not first)
         self._listed_all.set()
+        self.reconciler.forget_settled()
         for resource in self.parents:
             objects = self.store.all(resource)
             metrics.OBJECTS.labels(resource.kind).set(len(objects))
@@ -118,13 +122,15 @@ class Engine:
             for ref in objects:
                 self.queue.add(ref, live=False)
 
-    def _judge_watch(self, resource: Resource, missed: int) -> None:
+    def _judge_watch(self, resource: Resource) -> None:
+        """By what the resync before this one found first: the watch has had a whole period to tell of it, too."""
+        missed = len(self._untold[resource])
         if not missed:
             self.missed_in_a_row[resource] = 0
             return
         self.missed_in_a_row[resource] += 1
         metrics.WATCH_MISSED.labels(resource.kind).inc(missed)
-        log.warning("watch of %s missed %d changes; the resync found them", resource.plural, missed)
+        log.warning("the watch of %s has not told of %d changes that a resync found", resource.plural, missed)
 
     async def _resync_forever(self) -> None:
         while True:

@@ -242,6 +242,11 @@ class Reconciler:
     async def _let_go(self, obj: Obj) -> None:
         await self.cluster.apply(_finalizers(obj, []), manager=FINALIZER_MANAGER)
 
+    def forget_settled(self) -> None:
+        """Drop what was noted of watched objects that are gone."""
+        for ref in [ref for ref in self._settled if ref.resource in self.watched and self.store.get(ref) is None]:
+            del self._settled[ref]
+
     def _forget(self, key: Ref) -> None:
         self.store.drop(key)
         for waiting in self.wanted_by.values():

@@ -153,6 +153,16 @@ async def test_ghost_after_a_gap_is_found_by_the_resync(cluster: Cluster, namesp
         await until("the ghost is gone", lambda: _true(engine.store.get(ref) is None))
 
 
+async def test_busy_watch_is_not_taken_for_a_silent_one(cluster: Cluster, namespace: str, running: Running) -> None:
+    """A list that overtakes the event of the same change is no fault, however often it happens."""
+    async with running(cluster, resync_seconds=0.2) as engine:
+        for n in range(60):
+            await cluster.apply(toy(namespace, "one", values={"a": str(n)}), manager="user")
+            await engine.resync()
+        await until("the last one stands", lambda: _is(cluster, Ref(CONFIGMAP, namespace, "one-a"), "59"))
+        assert max(engine.missed_in_a_row.values()) < 3
+
+
 async def test_silent_watch_is_noticed(cluster: Cluster, namespace: str, running: Running) -> None:
     """The watch is cut off at the engine's edge: nothing it tells arrives, as with a stream that went silent."""
     async with running(cluster, resync_seconds=0.5) as engine:

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from cairn.api.resources import Obj, Ref, Resource, ref_of
-from cairn.engine.cluster import Cluster
+from cairn.api.lookup import seller_ref
+from cairn.api.resources import NAMESPACE, Obj, Ref, Resource, ref_of
+from cairn.engine.cluster import Cluster, RefusedError
 from cairn.engine.kind import Kind, Observed, Want
 from cairn.engine.render import owner_of, retained
 from cairn.engine.store import Store
@@ -32,7 +33,7 @@ async def observe(
     me = ref_of(obj)
     children = store.owned_by(me)
     for ref in kind.unwatched(obj):
-        live = await cluster.get(ref)
+        live = await _read(ref, cluster)
         if live is not None and owner_of(live) == me:
             children[ref] = live
     refs: dict[Ref, Obj | None] = {}
@@ -53,7 +54,22 @@ async def _fetch(want: Want, store: Store, cluster: Cluster, watched: Collection
         return dict(store.all(want))
     if want.resource in watched and (standing := store.get(want)) is not None:
         return {want: standing}
-    return {want: await cluster.get(want)}
+    return {want: await _read(want, cluster)}
+
+
+async def _read(ref: Ref, cluster: Cluster) -> Obj | None:
+    """A live read. In a namespace that is no Seller's the operator may read no Secret, and none there is its own: the
+    kind must get to say so. Anywhere else a refusal stays one: a Secret that is taken for missing is made anew.
+    """
+    try:
+        return await cluster.get(ref)
+    except RefusedError as error:
+        if error.status != 403 or not ref.namespace:
+            raise
+        home = await cluster.get(Ref(NAMESPACE, "", ref.namespace))
+        if home is None or seller_ref(home) is not None:
+            raise
+        return None
 
 
 def is_own(live: Obj, owner: Obj, *, adopt: bool) -> bool:

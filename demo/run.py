@@ -111,7 +111,7 @@ def _progress(target: Target) -> str:
     lag = found.get("status", {}).get("lag", {})
     behind = f"packs pending {lag.get('pending', '?')}, in work {lag.get('unacknowledged', '?')}"
     counts = f"rows written by now {int(written):,}, in quarantine {quarantined}"
-    return f"{counts}; status.lag, at most a minute old: {behind}"
+    return f"{counts}; status.lag, as it was in the last pass: {behind}"
 
 
 def look_around(target: Target) -> None:
@@ -123,7 +123,7 @@ Look around:
   k get cairn -A
   k describe pushsubscription -n {NAMESPACE} orders
   k get all,pvc,networkpolicies -n {NAMESPACE}
-  k logs -n {SYSTEM} deployment/cairn-operator
+  k logs -n {SYSTEM} -l app.kubernetes.io/component=operator --prefix
   PW=$(k get secret -n {NAMESPACE} shop-db-reader -o jsonpath='{{.data.password}}' | base64 -d)
   k exec -it -n {NAMESPACE} {DATABASE_POD} -c postgresql -- env PGPASSWORD=$PW psql -h 127.0.0.1 -U {user} shop
     select status, count(*), sum(payment) from platform.trades group by 1;

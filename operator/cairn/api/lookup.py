@@ -72,7 +72,8 @@ def plan_ref(name: str) -> Ref:
 def plan_of(kind: str, name: str, plan: Obj | None, *, current: str | None) -> ServicePlan | Wrong:
     """The ServicePlan that `kind` names. A deprecated one is for those who have it: `current` is the plan in force."""
     if plan is None:
-        return not_ready(Reason.PLAN_NOT_FOUND, f"spec.planRef: ServicePlan {name} does not exist")
+        message = f"spec.planRef: ServicePlan {name} does not exist: create it, or name another"
+        return not_ready(Reason.PLAN_NOT_FOUND, message)
     found = parsed(ServicePlan, plan)
     if isinstance(found, tuple):
         return not_ready(Reason.PLAN_NOT_FOUND, f"spec.planRef: ServicePlan {name} can't be read: {found[0].message}")

@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from difflib import unified_diff
+from pathlib import Path
 from typing import Any
 
 from kubernetes.aio.config import ConfigException
@@ -51,6 +52,9 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     if not args.kubeconfig:
         print(f"cairn diff: name the cluster with --kubeconfig FILE or {ENVIRONMENT}", file=sys.stderr)
+        return 2
+    if not Path(args.kubeconfig).exists():
+        print(f"cairn diff: kubeconfig {args.kubeconfig} does not exist", file=sys.stderr)
         return 2
     loaded = load("diff", args)
     if isinstance(loaded, int):

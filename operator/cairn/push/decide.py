@@ -53,7 +53,10 @@ def shops(push: PushSubscription, owner: Seller) -> dict[str, str] | Wrong:
     own = {shop.id: shop.nick for shop in owner.spec.shops}
     if foreign := sorted(set(push.spec.shops) - set(own)):
         has = ", ".join(sorted(own)) or "none"
-        message = f"spec.shops: {', '.join(foreign)} is no shop of Seller {owner.metadata.name}, who has {has}"
+        message = (
+            f"spec.shops: {', '.join(foreign)} is no shop of Seller {owner.metadata.name}, who has {has}: remove it, "
+            "or have the administrator add it to the Seller's spec.shops"
+        )
         return stalled(Reason.NOT_YOUR_SHOP, message)
     return {shop: own[shop] for shop in sorted(set(push.spec.shops))}
 

@@ -147,7 +147,7 @@ def storage_of(rds: SellerRDS, size: Size, observed: Observed) -> Storage | Wron
         return _growth(spec, live, wanted, quota, observed)
     capacity = (((claim or {}).get("status") or {}).get("capacity") or {}).get("storage")
     if rds.spec.storage and rds.spec.storage.size and compare(wanted, live) < 0:
-        message = f"spec.storage.size: {wanted} is less than the volume's {live}, and volumes never shrink"
+        message = f"spec.storage.size: {wanted} is less than the volume's {live}, and volumes never shrink: set it back"
         return Storage(live, (Condition("StorageResized", False, Reason.STORAGE_SHRINK_REFUSED, message),))
     if capacity and compare(capacity, live) < 0:
         message = f"the volume grows from {capacity} to {live}"

@@ -42,8 +42,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="form of the result")
     parser.epilog = (
-        "Exit code: 0 nothing wrong, 1 errors found, 2 wrong usage. Kustomize patches are no whole objects: check what"
-        " comes out, with `kubectl kustomize DIR | cairn check -`."
+        "Exit code: 0 nothing wrong, 1 errors found, 2 wrong usage or nothing to check. Kustomize patches are no"
+        " whole objects: check what comes out, with `kubectl kustomize DIR | cairn check -`."
     )
 
 
@@ -52,6 +52,10 @@ def run(args: argparse.Namespace) -> int:
         (old, unread), (documents, broken) = read(args.old), read(args.files)
     except (OSError, UnicodeDecodeError) as error:
         print(f"cairn check: {error}", file=sys.stderr)
+        return 2
+    if not documents and not broken:
+        # a kustomize that failed in front of a pipe must not look like manifests in order
+        print(f"cairn check: no object in {', '.join(args.files)}", file=sys.stderr)
         return 2
     ours = [document for document in documents if is_ours(document)]
     failed = (Remark(error.file, error.line, "error", error.message) for error in (*unread, *broken))

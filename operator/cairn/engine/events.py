@@ -15,7 +15,7 @@ from cairn.engine.status import stamp
 
 log = logging.getLogger(__name__)
 
-GOOD = {("Ready", "True"), ("Reconciling", "True"), ("Reconciling", "False"), ("Stalled", "False")}
+GOOD = {("Ready", "True"), ("Reconciling", "True"), ("Stalled", "False")}
 
 
 class Recorder:
@@ -25,6 +25,8 @@ class Recorder:
         self._cluster = cluster
 
     async def record(self, obj: Obj, condition: Mapping[str, Any], now: datetime) -> None:
+        if (condition["type"], condition["status"]) == ("Reconciling", "False"):
+            return  # Ready says how it ended
         try:
             await self._cluster.create(event(obj, condition, now))
         except ApiError as error:

@@ -23,6 +23,9 @@ from cairn.engine.store import Store
 
 log = logging.getLogger(__name__)
 
+COUNT_SECONDS = 10.0
+"""How often the objects are counted for the metrics."""
+
 UNSETTLED_PASSES = 12
 """A database takes five or six to stand. From then on a pass that wants another one has to wait, ever longer."""
 
@@ -116,10 +119,7 @@ class Engine:
         self._listed_all.set()
         self.reconciler.forget_settled()
         for resource in self.parents:
-            objects = self.store.all(resource)
-            metrics.OBJECTS.labels(resource.kind).set(len(objects))
-            metrics.set_not_ready(resource.kind, _reasons(objects.values()))
-            for ref in objects:
+            for ref in self.store.all(resource):
                 self.queue.add(ref, live=False)
 
     def _judge_watch(self, resource: Resource) -> None:
@@ -198,6 +198,7 @@ class Engine:
 
     async def _beat(self) -> None:
         loop = asyncio.get_running_loop()
+        count_at = 0.0
         while True:
             due = loop.time() + self.pace.heartbeat_seconds
             await asyncio.sleep(self.pace.heartbeat_seconds)
@@ -207,6 +208,15 @@ class Engine:
             metrics.QUEUE_OLDEST.set(0.0 if since is None else loop.time() - since)
             for lane, depth in self.queue.depth().items():
                 metrics.QUEUE_DEPTH.labels(lane).set(depth)
+            if loop.time() >= count_at:
+                self._count()
+                count_at = loop.time() + COUNT_SECONDS
+
+    def _count(self) -> None:
+        for resource in self.parents:
+            objects = self.store.all(resource).values()
+            metrics.OBJECTS.labels(resource.kind).set(len(objects))
+            metrics.set_not_ready(resource.kind, _reasons(objects))
 
 
 def _asks_for_more(before: Obj, after: Obj) -> bool:

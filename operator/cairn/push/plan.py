@@ -23,6 +23,8 @@ from cairn.push.facts import Facts
 CONFIRM = "cairn.dev/confirm-delete"
 LOOK_AGAIN = timedelta(seconds=15)
 """After a fault of bus or database: no event tells that it is over."""
+LAGGING, CAUGHT_UP = timedelta(minutes=1), timedelta(minutes=5)
+"""How old status.lag may get, with a backlog and without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +109,16 @@ def _serve(decided: Decided, observed: Observed, now: datetime, platform: Platfo
         status=report.status(push, decided.consumer, observed, facts),
         conditions=conditions,
         actions=actions,
-        next=now + LOOK_AGAIN if facts.bus_error or facts.database_error else None,
+        next=now + _patience(facts),
     )
+
+
+def _patience(facts: Facts) -> timedelta:
+    """No event tells how far the consumer is: whoever has a backlog is looked at more often."""
+    if facts.bus_error or facts.database_error:
+        return LOOK_AGAIN
+    consumer = facts.bus.get("consumer") or {}
+    return LAGGING if consumer.get("pending") or consumer.get("unacknowledged") else CAUGHT_UP
 
 
 def _secret_lacking(decided: Decided, secret: Obj | None, observed: Observed, facts: Facts, platform: Platform) -> bool:

@@ -18,7 +18,8 @@ def conditions(
 ) -> tuple[Condition, ...]:
     """working: tables, login or consumer are still to be made"""
     extra = []
-    if count := facts.database.get("quarantined"):
+    # while the database can't be asked, what was there last is not gone
+    if count := facts.database.get("quarantined") if facts.database else push.status.quarantined:
         message = f"{count} records could not be written: see sys_info.jdp_quarantine for the reasons"
         extra.append(Condition("Quarantined", True, Reason.QUARANTINED, message))
     return (*_state(push, database, observed, facts, working=working), *extra)

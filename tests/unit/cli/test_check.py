@@ -213,3 +213,8 @@ def test_check_a_generated_name_is_judged_as_the_server_will_make_it() -> None:
 def test_check_a_namespace_that_is_a_number_is_an_error() -> None:
     (remark,) = remarks(DATABASE.replace("namespace: seller-2088", "namespace: 2088", 1))
     assert "metadata.namespace: 2088 must be a string" in remark
+
+
+def test_check_of_nothing_is_not_taken_for_all_in_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(tmp_path)]) == 2
+    assert "no object in" in capsys.readouterr().err

@@ -292,6 +292,16 @@ def test_push_that_can_not_see_looks_again(found: Obj, reason: Reason) -> None:
     assert got.next > NOW
 
 
+@pytest.mark.parametrize(
+    ("pending", "seconds"), [pytest.param(3, 60, id="a-backlog"), pytest.param(0, 300, id="caught-up")]
+)
+def test_push_that_is_served_looks_at_its_lag_again(pending: int, seconds: int) -> None:
+    consumer = {"filterSubjects": SUBJECTS, "pending": pending, "unacknowledged": 0}
+    got = plan(push(), seen(credentials(), deployed(), pod(), found=facts({"consumer": consumer})))
+    assert got.next is not None
+    assert (got.next - NOW).total_seconds() == seconds
+
+
 def test_push_whose_table_was_changed_by_hand_says_what_mends_it() -> None:
     found = facts(database={"drift": ["jdp_tb_trade: column tid is missing: ALTER TABLE"], "missing": ["x"]})
     got = plan(push(), seen(credentials(), deployed(), pod(), found=found))

@@ -22,7 +22,7 @@ NODE_PACKAGES = {
     "ip": "iproute2", "unshare": "util-linux", "sysctl": "procps", "mkfs.xfs": "xfsprogs", "mount": "mount",
 }  # fmt: skip
 _KERNEL_MODULES = ("overlay", "br_netfilter", "loop", "xfs", "iptable_nat", "xt_comment")
-_WAY_ON = "run as root on Debian, or set CAIRN_KUBECONFIG to the kubeconfig of a kind cluster"
+_WAY_ON = "run as root on Debian, or, for the demo, set CAIRN_KUBECONFIG to the kubeconfig of a kind cluster"
 
 
 def require_packages(why: str, needed: dict[str, str]) -> None:

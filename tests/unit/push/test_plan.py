@@ -316,6 +316,13 @@ def test_push_with_records_in_quarantine_says_so_and_stays_ready() -> None:
     assert got.status["quarantined"] == 3
 
 
+def test_push_with_records_in_quarantine_keeps_saying_so_while_its_database_is_away() -> None:
+    down = {"error": "DatabaseUnreachable", "message": "no answer"}
+    known = push() | {"status": {"quarantined": 3}}
+    got = plan(known, seen(credentials(), deployed(), pod(), found={**facts(), "database": down}))
+    assert ("Quarantined", True, Reason.QUARANTINED) in shown(got)
+
+
 @pytest.mark.parametrize(
     ("live", "status", "reason"),
     [

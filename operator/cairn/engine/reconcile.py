@@ -8,7 +8,6 @@ caches here only spare requests.
 from __future__ import annotations
 
 import asyncio
-import base64
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -24,6 +23,7 @@ from cairn.engine import render
 from cairn.engine.cluster import Cluster, ConflictError, RefusedError, UnavailableError
 from cairn.engine.events import Recorder
 from cairn.engine.gather import is_own, observe
+from cairn.engine.io import OwnerIo
 from cairn.engine.kind import ActionError, Child, Kind, Observed, Plan
 from cairn.engine.metrics import ACTIONS, CONFLICTS, TRANSITIONS, WRITES
 from cairn.engine.status import status_of, suspended_status, transitions
@@ -254,30 +254,6 @@ class Reconciler:
 
     def _io(self, owner: Obj) -> OwnerIo:
         return OwnerIo(self.cluster, owner)
-
-
-class OwnerIo:
-    """The `Io` of one object's probes and actions: what it creates carries that object's labels."""
-
-    def __init__(self, cluster: Cluster, owner: Obj) -> None:
-        self._cluster = cluster
-        self._owner = owner
-
-    async def get(self, ref: Ref) -> Obj | None:
-        return await self._cluster.get(ref)
-
-    async def create(self, obj: Obj) -> Obj | None:
-        retain = (obj["metadata"].get("labels") or {}).get(render.RETAIN) == "true"
-        made = render.finish(Child(obj, retain=retain), self._owner)
-        del made["metadata"]["annotations"][render.APPLIED]  # the mark of what is pruned when no longer planned
-        return await self._cluster.create(made)
-
-    async def update_data(self, ref: Ref, data: Mapping[str, bytes]) -> None:
-        encoded = {key: base64.b64encode(value).decode() for key, value in data.items()}
-        await self._cluster.patch(ref, {"data": encoded})
-
-    async def patch(self, ref: Ref, body: Obj, subresource: str | None = None) -> Obj:
-        return await self._cluster.patch(ref, body, subresource=subresource)
 
 
 def _prunable(live: Obj) -> bool:

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a kind's probes and actions may do to the cluster, in the name of one object."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+
+from cairn.api.resources import Obj, Ref
+from cairn.engine import render
+from cairn.engine.cluster import Cluster
+from cairn.engine.kind import Child
+
+
+class OwnerIo:
+    """The `Io` of one object's probes and actions: what it creates carries that object's labels."""
+
+    def __init__(self, cluster: Cluster, owner: Obj) -> None:
+        self._cluster = cluster
+        self._owner = owner
+
+    async def get(self, ref: Ref) -> Obj | None:
+        return await self._cluster.get(ref)
+
+    async def create(self, obj: Obj) -> Obj | None:
+        retain = (obj["metadata"].get("labels") or {}).get(render.RETAIN) == "true"
+        made = render.finish(Child(obj, retain=retain), self._owner)
+        del made["metadata"]["annotations"][render.APPLIED]  # the mark of what is pruned when no longer planned
+        return await self._cluster.create(made)
+
+    async def update_data(self, ref: Ref, data: Mapping[str, bytes]) -> None:
+        encoded = {key: base64.b64encode(value).decode() for key, value in data.items()}
+        await self._cluster.patch(ref, {"data": encoded})
+
+    async def patch(self, ref: Ref, body: Obj, subresource: str | None = None) -> Obj:
+        return await self._cluster.patch(ref, body, subresource=subresource)

@@ -27,7 +27,7 @@ class UnreliableTransport:
 
     async def send(self, request: Request) -> Response:
         now = asyncio.get_running_loop().time()
-        if now < self._cut_until or self._random.random() < 0.03:
+        if now < self._cut_until or self._random.random() < 0.1:
             self._cut_until = max(self._cut_until, now + self._random.uniform(0, 2.0))
             raise UnavailableError(0, "cut off")
         if self._random.random() < 0.1:

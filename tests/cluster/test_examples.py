@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The examples are right: offline, by kustomize, on a real API server, and the same by Helm."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cairn.cli.main import main
+from devcluster import ControlPlane, binary
+
+TREE = Path(__file__).resolve().parents[2]
+FIRST_ORDER = TREE / "examples" / "first-order"
+
+
+@pytest.fixture(scope="module")
+def namespaced(control_plane: ControlPlane) -> Iterator[ControlPlane]:
+    """With the namespace that Cairn would have made for the example's Seller."""
+    control_plane.kubectl("create", "namespace", "seller-2088")
+    yield control_plane
+    control_plane.kubectl("delete", "namespace", "seller-2088", "--wait=false")
+
+
+def test_examples_pass_the_offline_check(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(FIRST_ORDER)]) == 0, capsys.readouterr()
+
+
+def test_examples_by_kustomize_are_taken_by_the_api_server(namespaced: ControlPlane) -> None:
+    manifests = namespaced.kubectl("kustomize", str(FIRST_ORDER))
+    taken = namespaced.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-", input=manifests)
+    assert len(taken.splitlines()) == len(list(yaml.safe_load_all(manifests))) >= 6
+
+
+def test_examples_for_helm_are_the_same_as_the_manifests(namespaced: ControlPlane) -> None:
+    command = [str(binary("helm")), "template", "cloud", str(TREE / "charts" / "seller-cloud")]
+    command += ["--namespace", "seller-2088", "--values", str(TREE / "examples" / "helm" / "values.yaml")]
+    rendered = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    by_helm = stored(namespaced, rendered)
+    by_hand = stored(namespaced, namespaced.kubectl("kustomize", str(FIRST_ORDER)))
+    assert set(by_helm) == {("SellerRDS", "shop-db"), ("PushSubscription", "orders")}
+    assert by_helm == {key: spec for key, spec in by_hand.items() if key in by_helm}
+
+
+def stored(plane: ControlPlane, manifests: str) -> dict[tuple[str, str], Any]:
+    """Specs as the API server would keep them, defaults included."""
+    answer = plane.kubectl("apply", "--dry-run=server", "-o", "yaml", "-f", "-", input=manifests)
+    listed = yaml.safe_load(answer)
+    objects = listed["items"] if listed["kind"] == "List" else [listed]
+    return {(obj["kind"], obj["metadata"]["name"]): obj["spec"] for obj in objects}

@@ -187,7 +187,7 @@ async def test_deleted_database_leaves_its_data_and_seller_its_namespace(cluster
         assert "deletionTimestamp" not in kept["metadata"]
 
 
-FEWEST_CALLS = 180
+FEWEST_CALLS = 200
 """Fewer calls than this mean that the making of a seller with a database lost a part: look before you lower it."""
 
 

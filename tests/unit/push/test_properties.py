@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from cairn.api.conditions import Reason
 from cairn.api.resources import Obj
 from cairn.engine.kind import Observed
+from unit.partly import partly_there
 from unit.push import test_plan as world
 
 SPECS = st.fixed_dictionaries(
@@ -31,26 +32,8 @@ BUS = st.sampled_from(
 DATABASE = st.sampled_from(
     [{}, world.facts()["database"], {"missing": ["x"]}, {"error": Reason.DATABASE_UNREACHABLE.value, "message": "x"}]
 )
+FACTS = st.fixed_dictionaries({"bus": BUS, "database": DATABASE})
 THERE = world.seen(world.credentials(), world.deployed(), world.pod())
-
-
-@st.composite
-def partly_there(draw: st.DrawFn) -> Observed:
-    children, refs = {}, {}
-    for ref, obj in THERE.children.items():
-        if draw(st.integers(0, 3)):
-            children[ref] = _worn(draw, obj)
-    for ref, known in THERE.refs.items():
-        if known is not None and draw(st.integers(0, 9)):
-            refs[ref] = known if ref.resource.kind in ("Namespace", "Seller") else _worn(draw, known)
-    return Observed(children, refs, {"bus": draw(BUS), "database": draw(DATABASE)})
-
-
-def _worn(draw: st.DrawFn, obj: Obj) -> Obj:
-    worn = copy.deepcopy(obj)
-    for key in draw(st.sampled_from([(), ("status",), ("spec", "data")])):
-        worn.pop(key, None)
-    return worn
 
 
 @st.composite
@@ -63,7 +46,7 @@ def subscriptions(draw: st.DrawFn) -> Obj:
 
 
 @settings(max_examples=80, deadline=None)
-@given(subscriptions(), partly_there())
+@given(subscriptions(), partly_there(THERE, FACTS))
 def test_plan_is_total_deterministic_and_stays_in_its_namespace(obj: Obj, observed: Observed) -> None:
     got = world.plan(obj, observed)
     assert got == world.plan(copy.deepcopy(obj), observed)
@@ -78,7 +61,7 @@ def test_plan_is_total_deterministic_and_stays_in_its_namespace(obj: Obj, observ
 
 
 @settings(max_examples=80, deadline=None)
-@given(subscriptions(), partly_there())
+@given(subscriptions(), partly_there(THERE, FACTS))
 def test_plan_serves_no_shop_of_another_seller(obj: Obj, observed: Observed) -> None:
     got = world.plan(obj, observed)
     if "99999" in obj["spec"]["shops"]:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from cairn.api.conditions import Reason
 from cairn.api.resources import PVC, SECRET, Obj
 from cairn.engine.kind import Observed
+from unit.partly import partly_there
 from unit.rds import world
 
 QUANTITIES = st.sampled_from(["100m", "0.5", "2", "1e3", "64Mi", "1536Mi", "1.5Gi", "20Gi", "1000000k"])
@@ -63,32 +64,6 @@ THERE = world.standing()
 
 
 @st.composite
-def partly_there(draw: st.DrawFn) -> Observed:
-    """A world in which some things are missing, and some of what is there is incomplete or of another owner."""
-    children, refs = {}, {}
-    for ref, obj in THERE.children.items():
-        if draw(st.integers(0, 3)):
-            children[ref] = _worn(draw, obj)
-    for ref, known in THERE.refs.items():
-        if known is not None and draw(st.integers(0, 9)):
-            refs[ref] = known if ref.resource.kind in ("Namespace", "Seller") else _worn(draw, known)
-    return Observed(children, refs, draw(FACTS))
-
-
-def _worn(draw: st.DrawFn, obj: Obj) -> Obj:
-    worn = copy.deepcopy(obj)
-    choice = draw(st.integers(0, 5))
-    if choice == 0:
-        worn.pop("status", None)
-    elif choice == 1:
-        worn.pop("spec", None)
-        worn.pop("data", None)
-    elif choice == 2:
-        worn["metadata"].setdefault("labels", {})["cairn.dev/owner-uid"] = "uid-0"
-    return worn
-
-
-@st.composite
 def resources(draw: st.DrawFn) -> Obj:
     obj = world.rds(draw(STATUSES))
     obj["spec"] = draw(SPECS)
@@ -100,7 +75,7 @@ def resources(draw: st.DrawFn) -> Obj:
 
 
 @settings(max_examples=80, deadline=None)
-@given(resources(), partly_there())
+@given(resources(), partly_there(THERE, FACTS))
 def test_plan_is_total_deterministic_and_stays_in_its_namespace(obj: Obj, observed: Observed) -> None:
     got = world.plan(obj, observed)
     assert got == world.plan(copy.deepcopy(obj), observed)
@@ -114,7 +89,7 @@ def test_plan_is_total_deterministic_and_stays_in_its_namespace(obj: Obj, observ
 
 
 @settings(max_examples=80, deadline=None)
-@given(resources(), partly_there())
+@given(resources(), partly_there(THERE, FACTS))
 def test_plan_gives_up_no_data_that_was_not_given_up(obj: Obj, observed: Observed) -> None:
     got = world.plan(obj, observed)
     meta, spec = obj["metadata"], obj["spec"]
@@ -132,7 +107,7 @@ def test_plan_gives_up_no_data_that_was_not_given_up(obj: Obj, observed: Observe
 
 
 @settings(max_examples=50, deadline=None)
-@given(resources(), partly_there())
+@given(resources(), partly_there(THERE, FACTS))
 def test_plan_shows_no_secret(obj: Obj, observed: Observed) -> None:
     text = repr(world.plan(obj, observed))
     for ref, live in observed.children.items():
@@ -148,7 +123,7 @@ def _plain(value: Any) -> Any:
 
 
 @settings(max_examples=40, deadline=None)
-@given(resources(), partly_there())
+@given(resources(), partly_there(THERE, FACTS))
 def test_plan_is_made_of_plain_values(obj: Obj, observed: Observed) -> None:
     """What is applied and what stands in the status must survive YAML and JSON as it is."""
     got = world.plan(obj, observed)

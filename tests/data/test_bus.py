@@ -12,7 +12,6 @@ from nats.errors import TimeoutError as NatsTimeoutError
 
 from cairn.bus.admin import (
     consumer_info,
-    consumer_name,
     delete_consumer,
     ensure_consumer,
     ensure_stream,
@@ -24,11 +23,12 @@ from cairn.bus.janitor import make_room
 from cairn.bus.pack import Pack, Record, decode, digest, encode
 from cairn.bus.publish import message_id, publish
 from cairn.bus.pull import Message, Puller
+from cairn.push import names
 from data.bus import Bus
 
 TRADES = "push.2088.55501.trades"
-ME = consumer_name("seller-2088", "orders")
-OTHER = consumer_name("seller-99", "orders")
+ME = names.consumer("seller-2088", "orders")
+OTHER = names.consumer("seller-99", "orders")
 
 
 def pack(text: str, subject: str = TRADES) -> Pack:

@@ -55,16 +55,6 @@ class ConsumerFacts:
     epoch: int
 
 
-def consumer_name(namespace: str, name: str) -> str:
-    """The durable consumer of a PushSubscription."""
-    return f"{namespace}--{name}"
-
-
-def subjects(seller_id: str, shops: Sequence[str], datasets: Sequence[str]) -> tuple[str, ...]:
-    """What a subscription's consumer is filtered by."""
-    return tuple(f"push.{seller_id}.{shop}.{dataset}" for shop in sorted(shops) for dataset in sorted(datasets))
-
-
 async def ensure_stream(client: Client, stream: str, *, max_bytes: int, replicas: int = 1) -> StreamFacts:
     """The stream stands with safe settings; messages are never touched. Limits are raised or lowered as asked."""
     wanted = stream_config(stream, max_bytes=max_bytes, replicas=replicas)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names of what a subscription has outside the cluster. Pure; the bus's own are `cairn.bus.admin`'s, which does I/O."""
+"""Names of what a subscription has outside the cluster. Pure."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from cairn.bus.credentials import worker_permissions
 
 
 def consumer(namespace: str, name: str) -> str:
-    """The durable consumer on the bus. The same as `cairn.bus.admin.consumer_name`."""
+    """The durable consumer on the bus."""
     return f"{namespace}--{name}"
 
 
 def subjects(seller_id: str, shops: Iterable[str], datasets: Iterable[str]) -> list[str]:
-    """What the consumer is filtered by, sorted. The same as `cairn.bus.admin.subjects`."""
+    """What the consumer is filtered by, sorted."""
     names = sorted(datasets)
     return sorted(f"push.{seller_id}.{shop}.{dataset}" for shop in shops for dataset in names)
 

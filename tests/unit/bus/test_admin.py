@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pytest
 
-from cairn.bus.admin import consumer_name, settings_problems, subjects, version_problems
+from cairn.bus.admin import settings_problems, version_problems
 
 
 @pytest.mark.parametrize("version", ["2.15.2", "2.16.0", "3.0.0", "2.15.3-RC.1"])
@@ -23,13 +23,3 @@ def test_settings_problems_of_a_lazily_synced_server_name_the_setting() -> None:
     problems = settings_problems([server("a", always=True), server("b", always=False)])
     assert problems == ("server b: set jetstream.sync_interval to always",)
     assert settings_problems([]) != ()
-
-
-def test_subjects_of_a_subscription_are_each_shop_with_each_dataset() -> None:
-    assert subjects("2088", ["55502", "55501"], ["trades", "refunds"]) == (
-        "push.2088.55501.refunds",
-        "push.2088.55501.trades",
-        "push.2088.55502.refunds",
-        "push.2088.55502.trades",
-    )
-    assert consumer_name("seller-2088", "orders") == "seller-2088--orders"

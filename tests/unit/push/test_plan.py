@@ -15,7 +15,6 @@ import pytest
 from cairn.api.conditions import Reason
 from cairn.api.platform import Platform
 from cairn.api.resources import SECRET, SELLERRDS, Obj, Ref, ref_of
-from cairn.bus import admin
 from cairn.engine.kind import Observed, Plan
 from cairn.push import names
 from cairn.push.kind import PushSubscriptionKind
@@ -426,10 +425,14 @@ def test_push_in_deletion_with_the_bus_gone_waits_until_confirmed() -> None:
     assert plan(confirmed, seen(found=found)).released
 
 
-def test_names_on_the_bus_are_the_bus_adapters() -> None:
-    assert names.consumer("ns", "orders") == admin.consumer_name("ns", "orders")
-    shops, datasets = ["2", "1"], ["trades", "refunds"]
-    assert names.subjects("7", shops, datasets) == sorted(admin.subjects("7", shops, datasets))
+def test_subjects_of_a_subscription_are_each_shop_with_each_dataset() -> None:
+    assert names.subjects("2088", ["55502", "55501"], ["trades", "refunds"]) == [
+        "push.2088.55501.refunds",
+        "push.2088.55501.trades",
+        "push.2088.55502.refunds",
+        "push.2088.55502.trades",
+    ]
+    assert names.consumer("seller-2088", "orders") == "seller-2088--orders"
 
 
 def test_logins_differ_between_namespaces_and_fit_postgresql() -> None:

@@ -68,6 +68,11 @@ EntryName = Annotated[str, Field(pattern=LABEL_PATTERN, min_length=1, max_length
 ShopId = Annotated[str, Field(pattern=r"^[0-9]{1,20}$", max_length=20)]
 DatabaseName = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*$", min_length=1, max_length=50)]
 """Short enough that `<name>_reader` stays within PostgreSQL's 63 bytes."""
+HostName = Annotated[
+    str,
+    Field(min_length=1, max_length=253, pattern=r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?\.)+[a-z0-9]([-a-z0-9]*[a-z0-9])?$"),
+]
+"""A full host name in lower case, such as shop.example.com."""
 Money = Annotated[str, Field(pattern=r"^[0-9]{1,12}(\.[0-9]{1,4})?$", max_length=20)]
 """A decimal number as a string: no binary fractions."""
 Count = Annotated[int, Field(ge=0)]
@@ -124,7 +129,10 @@ class Cost(Model):
     currency: Annotated[str, Field(max_length=3)]
     """Currency as ISO 4217 code."""
     month: Money
-    """Cost of one month, a decimal number."""
+    """Cost of this calendar month (UTC) by its plan, a decimal number."""
+    promotions: Money | None = None
+    """Cost of the promotions of this month and to come within 90 days, on top: what stands for sure, without what load
+    may raise."""
 
 
 NAME_LENGTH = Rule(

@@ -9,10 +9,23 @@ from functools import cache
 from pydantic import BaseModel
 
 from cairn.api.base import CustomObject
+from cairn.api.operation import Operation
+from cairn.api.promotion import Promotion
 from cairn.api.pushsubscription import PushSubscription
-from cairn.api.resources import PUSHSUBSCRIPTION, SELLER, SELLERRDS, SERVICEPLAN, Obj, Resource
+from cairn.api.resources import (
+    OPERATION,
+    PROMOTION,
+    PUSHSUBSCRIPTION,
+    SELLER,
+    SELLERRDS,
+    SELLERVM,
+    SERVICEPLAN,
+    Obj,
+    Resource,
+)
 from cairn.api.seller import Seller
 from cairn.api.sellerrds import SellerRDS
+from cairn.api.sellervm import SellerVM
 from cairn.api.serviceplan import ServicePlan
 from cairn.api.structural import Schema, structural
 from cairn.api.text import to_yaml
@@ -183,6 +196,46 @@ CRDS = (
             Column("Endpoint", ".status.endpoint.host", description="Where to connect."),
             Column("Version", ".status.version", description="Version that the server reports.", wide=True),
             Column("Restarts", ".status.pod.restarts", "integer", "Restarts of the container.", wide=True),
+        ),
+    ),
+    Crd(
+        SELLERVM,
+        SellerVM,
+        "svm",
+        (
+            Column("Plan", ".status.plan.current", description="The plan in force."),
+            Column("CPU", ".status.size.cpu", description="vCPU of the running guest."),
+            Column("Memory", ".status.size.memory", description="Memory of the running guest."),
+            Column("Clones", ".status.clones.ready", "integer", "Clones that get traffic."),
+            Column("Until", ".status.plan.until", "date", "Until when a promotion holds it."),
+            Column("Phase", ".status.machine.phase", description="What KubeVirt says.", wide=True),
+            Column("Node", ".status.machine.node", description="The node it runs on.", wide=True),
+            Column("Address", ".status.machine.address", description="Its address in the cluster.", wide=True),
+            Column("Next", ".status.next.what", description="What happens next by the calendar.", wide=True),
+        ),
+    ),
+    Crd(
+        PROMOTION,
+        Promotion,
+        "promo",
+        (
+            Column("Title", ".spec.title", description="What people call it."),
+            Column("Phase", ".status.phase", description="Where it stands now."),
+            Column("Next", ".status.next.what", description="What happens next by the calendar."),
+            Column("At", ".status.next.at", description="When."),
+            Column("Fits", _condition("PeakFits", "status"), description="Whether everything fits."),
+            Column("Participants", ".status.participants", "integer", "How many resources take part."),
+        ),
+    ),
+    Crd(
+        OPERATION,
+        Operation,
+        "op",
+        (
+            Column("Action", ".spec.action", description="What is done."),
+            Column("Kind", ".spec.target.kind", description="What it is done to."),
+            Column("Name", ".spec.target.name", description="What it is done to."),
+            Column("Phase", ".status.phase", description="Where it stands."),
         ),
     ),
     Crd(

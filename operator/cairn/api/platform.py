@@ -77,6 +77,43 @@ class ExternalDatabases(Setting):
     the networks of nodes and control plane."""
 
 
+class Gateway(Setting):
+    """A Gateway that HTTPRoutes of exposed machines attach to."""
+
+    name: ObjectName
+    """Name of the Gateway."""
+    namespace: ObjectName
+    """Its namespace; the Gateway must allow routes from sellers' namespaces."""
+    section_name: ObjectName | None = None
+    """Its listener for plain HTTP, where it has several."""
+    tls_section_name: ObjectName | None = None
+    """Its listener for HTTPS, for machines with expose.tls."""
+
+
+class VirtualMachines(Setting):
+    """What machines need of the platform."""
+
+    image_namespace: ObjectName = "cairn-images"
+    """The one namespace with images: each is a CDI DataSource there, and machines name it by image.name."""
+    snapshot_class: ObjectName | None = None
+    """VolumeSnapshotClass of snapshots; by default the cluster's default for the disk's driver."""
+    gateway: Gateway | None = None
+    """Where exposed machines are reached. Without one an Ingress is made."""
+    ingress_class: ObjectName | None = None
+    """Class of those Ingresses; by default the cluster's."""
+    edge_namespaces: tuple[ObjectName, ...] = ()
+    """Namespaces of the gateway's or ingress controller's pods: they may connect to the exposed port."""
+    denied_networks: tuple[IPv4Network | IPv6Network, ...] = (
+        IPv4Network("10.0.0.0/8"),
+        IPv4Network("169.254.0.0/16"),
+        IPv4Network("172.16.0.0/12"),
+        IPv4Network("192.168.0.0/16"),
+        IPv6Network("fc00::/7"),
+        IPv6Network("fe80::/10"),
+    )
+    """Where no image is downloaded from (image.http, image.registry), whatever a seller's spec says."""
+
+
 class Platform(Setting):
     """All settings. Every one has a default that suits the demo; production names images, bus and networks."""
 
@@ -90,6 +127,12 @@ class Platform(Setting):
     """The bus that records travel on."""
     external_databases: ExternalDatabases = ExternalDatabases()
     """Limits to databases that Cairn doesn't run."""
+    virtual_machines: VirtualMachines = VirtualMachines()
+    """What machines need of the platform."""
+    elastic_nodes: bool = False
+    """Whether a cluster autoscaler adds nodes: then too little free on nodes makes PeakFits Unknown, not False."""
+    operation_days: Annotated[int, Field(ge=1, le=365)] = 7
+    """How long Operations that ended are kept."""
 
     @classmethod
     def load(cls, path: Path) -> Platform:

@@ -10,6 +10,7 @@ from pydantic import Field
 from cairn.api.base import (
     NAME_IS_LABEL,
     NAME_LENGTH,
+    Cost,
     Count,
     CustomObject,
     DatabaseName,
@@ -21,6 +22,7 @@ from cairn.api.base import (
     listed,
 )
 from cairn.api.rules import Rule, immutable
+from cairn.api.schedule import Next, Participation, PlanStatus
 
 DatasetName = Annotated[str, Field(max_length=40, pattern=r"^[a-z][a-z0-9_]*$")]
 
@@ -32,6 +34,13 @@ class PushSubscriptionSpec(Model):
         immutable("databaseRef.name", "make another PushSubscription", name="databaseref-immutable"),
         immutable("databaseName", "make another PushSubscription"),
         database_name_free("databaseName", "databaseName"),
+        Rule(
+            name="promotion-plans-need-a-plan",
+            field="promotions",
+            cel="has(self.planRef) || !self.promotions.exists(p, has(p.planRef))",
+            twin=lambda new, _: "planRef" in new or not any("planRef" in one for one in new["promotions"]),
+            message="spec.promotions: planRef needs spec.planRef to return to afterwards: add it, or leave it out",
+        ),
     )
 
     database_ref: NameRef
@@ -49,6 +58,8 @@ class PushSubscriptionSpec(Model):
     """Write nothing for now; records wait on the bus and none is lost."""
     plan_ref: NameRef | None = None
     """ServicePlan for a PushSubscription: size and price of the worker. By default a small one."""
+    promotions: Annotated[tuple[Participation, ...], Field(max_length=16, json_schema_extra=listed("name"))] = ()
+    """Promotions that the worker takes part in: the seller pays, so the seller decides."""
     suspend: bool = False
     """Cairn changes nothing while this is true, and says so in the condition Suspended. The worker goes on."""
 
@@ -92,6 +103,12 @@ class PushSubscriptionStatus(Status):
     """What is still to be written, as of the operator's last look; live numbers are metrics."""
     quarantined: Count | None = None
     """Records in sys_info.jdp_quarantine that could not be written."""
+    plan: PlanStatus | None = None
+    """The plan in force, and where it is going."""
+    next: Next | None = None
+    """What happens next by the calendar."""
+    cost: Cost | None = None
+    """What it costs."""
     tables: (
         Annotated[tuple[Annotated[str, Field(max_length=128)], ...], Field(max_length=64, json_schema_extra=listed())]
         | None

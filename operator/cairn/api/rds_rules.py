@@ -129,6 +129,38 @@ SPEC_RULES = (
         "FieldValueForbidden",
     ),
     _not_with_external(
+        "power-state",
+        "powerState",
+        "self.powerState == 'Running'",
+        lambda new, _: new["powerState"] == "Running",
+        "leave it at Running, Cairn doesn't run that server",
+        "FieldValueForbidden",
+    ),
+    _not_with_external(
+        "promotions",
+        "promotions",
+        "self.promotions.size() == 0",
+        lambda new, _: not new["promotions"],
+        "remove it, Cairn doesn't run that server",
+        "FieldValueForbidden",
+    ),
+    _not_with_external(
+        "maintenance",
+        "maintenance",
+        "!has(self.maintenance)",
+        lambda new, _: "maintenance" not in new,
+        "remove it, Cairn doesn't run that server",
+        "FieldValueForbidden",
+    ),
+    Rule(
+        name="promotion-plans-need-a-plan",
+        field="promotions",
+        cel="!has(self.resources) || !self.promotions.exists(p, has(p.planRef))",
+        twin=lambda new, _: "resources" not in new or not any("planRef" in one for one in new["promotions"]),
+        message="spec.promotions: planRef needs spec.planRef to return to afterwards: use a plan instead of resources,"
+        " or leave it out",
+    ),
+    _not_with_external(
         "access",
         "access.fromNamespaces",
         "self.access.fromNamespaces.size() == 0",

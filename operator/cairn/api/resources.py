@@ -53,6 +53,9 @@ SELLER = Resource(GROUP, VERSION, "Seller", "sellers", namespaced=False)
 SERVICEPLAN = Resource(GROUP, VERSION, "ServicePlan", "serviceplans", namespaced=False)
 SELLERRDS = Resource(GROUP, VERSION, "SellerRDS", "sellerrdses")
 PUSHSUBSCRIPTION = Resource(GROUP, VERSION, "PushSubscription", "pushsubscriptions")
+SELLERVM = Resource(GROUP, VERSION, "SellerVM", "sellervms")
+PROMOTION = Resource(GROUP, VERSION, "Promotion", "promotions", namespaced=False)
+OPERATION = Resource(GROUP, VERSION, "Operation", "operations")
 
 NAMESPACE = Resource("", "v1", "Namespace", "namespaces", namespaced=False)
 POD = Resource("", "v1", "Pod", "pods")
@@ -71,6 +74,26 @@ DEPLOYMENT = Resource("apps", "v1", "Deployment", "deployments")
 NETWORKPOLICY = Resource("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies")
 PDB = Resource("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets")
 ROLEBINDING = Resource("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings")
+INGRESS = Resource("networking.k8s.io", "v1", "Ingress", "ingresses")
+HPA = Resource("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers")
+NODE = Resource("", "v1", "Node", "nodes", namespaced=False)
+
+KUBEVIRT = Resource("kubevirt.io", "v1", "KubeVirt", "kubevirts")
+VIRTUALMACHINE = Resource("kubevirt.io", "v1", "VirtualMachine", "virtualmachines")
+VMI = Resource("kubevirt.io", "v1", "VirtualMachineInstance", "virtualmachineinstances")
+VMPOOL = Resource("pool.kubevirt.io", "v1beta1", "VirtualMachinePool", "virtualmachinepools")
+DATAVOLUME = Resource("cdi.kubevirt.io", "v1beta1", "DataVolume", "datavolumes")
+DATASOURCE = Resource("cdi.kubevirt.io", "v1beta1", "DataSource", "datasources")
+VOLUMESNAPSHOT = Resource("snapshot.storage.k8s.io", "v1", "VolumeSnapshot", "volumesnapshots")
+VOLUMESNAPSHOTCLASS = Resource(
+    "snapshot.storage.k8s.io", "v1", "VolumeSnapshotClass", "volumesnapshotclasses", namespaced=False
+)
+VOLUMESNAPSHOTCONTENT = Resource(
+    "snapshot.storage.k8s.io", "v1", "VolumeSnapshotContent", "volumesnapshotcontents", namespaced=False
+)
+HTTPROUTE = Resource("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes")
+PODMETRICS = Resource("metrics.k8s.io", "v1beta1", "PodMetrics", "pods")
+
 LEASE = Resource("coordination.k8s.io", "v1", "Lease", "leases")
 
 ALL = {r.kind: r for r in list(globals().values()) if isinstance(r, Resource)}

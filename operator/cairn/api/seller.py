@@ -11,6 +11,7 @@ from cairn.api.base import (
     Cost,
     CustomObject,
     EntryName,
+    HostName,
     Model,
     NameRef,
     NamespaceName,
@@ -21,6 +22,13 @@ from cairn.api.base import (
 )
 from cairn.api.resources import Obj
 from cairn.api.rules import Rule, Value, immutable
+
+
+class Billing(Model):
+    """What the seller has agreed to."""
+
+    term_months: Annotated[int, Field(ge=1, le=120)] = 1
+    """Months that the seller commits to: plans may grant a discount for it."""
 
 
 class Shop(Model):
@@ -84,8 +92,12 @@ class SellerSpec(Model):
     """The seller's namespace. Cairn makes it and adopts none that exists. Immutable."""
     shops: Annotated[tuple[Shop, ...], Field(max_length=64, json_schema_extra=listed("name"))] = ()
     """The seller's shops. Only these can be subscribed to from the seller's namespace."""
+    hosts: Annotated[tuple[HostName, ...], Field(max_length=64, json_schema_extra=listed())] = ()
+    """Host names by which the seller's machines may be reached from outside. No other Seller may have them."""
     plan_ref: NameRef
-    """ServicePlan for a Seller: the quota of the namespace."""
+    """ServicePlan for a Seller: the quota of the namespace, and the ceiling of its peaks."""
+    billing: Billing = Billing()
+    """What the seller has agreed to."""
     suspend: bool = False
     """Cairn changes nothing while this is true, and says so in the condition Suspended."""
 

@@ -25,6 +25,7 @@ from cairn.api.base import (
 )
 from cairn.api.rds_rules import EXTERNAL_RULES, SPEC_RULES
 from cairn.api.rules import Rule, between
+from cairn.api.schedule import Maintenance, Next, Participation, PlanStatus
 from cairn.api.serviceplan import Connections
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -110,8 +111,14 @@ class SellerRDSSpec(Model):
     """The data volume. Not for an external server."""
     databases: Annotated[tuple[Database, ...], Field(max_length=64, json_schema_extra=listed("name"))] = ()
     """Databases on the server. Added ones are created; none is ever removed."""
+    power_state: Literal["Running", "Stopped"] = "Running"
+    """Whether the server runs. Its data stays."""
     access: Access = Access()
     """Who may connect, beside the seller's own namespace."""
+    promotions: Annotated[tuple[Participation, ...], Field(max_length=16, json_schema_extra=listed("name"))] = ()
+    """Promotions that the server takes part in: the seller pays, so the seller decides."""
+    maintenance: Maintenance | None = None
+    """When Cairn may restart the server for what can't be changed while it runs."""
     deletion_policy: Literal["Delete", "Retain"] = "Retain"
     """What becomes of volume and passwords when this object is deleted. Retain keeps them for `adopt`."""
     adopt: bool = False
@@ -164,13 +171,6 @@ class ServerPod(Model):
     """The node it runs on."""
 
 
-class CurrentPlan(Model):
-    """The plan in force."""
-
-    current: ObjectName
-    """Name of the ServicePlan that the running server was sized by."""
-
-
 class SellerRDSStatus(Status):
     """What Cairn found and did."""
 
@@ -190,10 +190,12 @@ class SellerRDSStatus(Status):
     """The pod that runs the server."""
     rendering: Annotated[str, Field(max_length=64)] | None = None
     """Revision of Cairn's rendering that the server runs with: an upgrade of Cairn alone restarts nothing."""
-    plan: CurrentPlan | None = None
-    """The plan in force."""
+    plan: PlanStatus | None = None
+    """The plan in force, and where it is going."""
+    next: Next | None = None
+    """What happens next by the calendar."""
     cost: Cost | None = None
-    """What it costs by its plan."""
+    """What it costs."""
 
 
 class SellerRDS(CustomObject):

@@ -8,10 +8,11 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from cairn.api.base import Count, CustomObject, Model, Money, Quantity, Status, listed
+from cairn.api.quantity import parse
 from cairn.api.resources import Obj
 from cairn.api.rules import Rule, Value, between, immutable, same_quantity
 
-PlanFor = Literal["PushSubscription", "Seller", "SellerRDS"]
+PlanFor = Literal["PushSubscription", "Seller", "SellerRDS", "SellerVM"]
 Connections = Annotated[int, Field(ge=5, le=10000)]
 
 
@@ -29,7 +30,8 @@ class Size(Model):
     memory: Quantity | None = None
     """Memory, such as 16Gi."""
     storage: Quantity | None = None
-    """Storage: for a Seller the most that all volumes may hold, for a SellerRDS the included size of its volume."""
+    """Storage: for a Seller the most that all volumes may hold, for a SellerRDS or SellerVM the size of its volume that
+    is included."""
     connections: Connections | None = None
     """For a SellerRDS: connections that clients may open."""
 
@@ -43,8 +45,33 @@ class Price(Model):
     """First day on which it holds (UTC), as 2026-11-01."""
     monthly: Money
     """Price of one month in the platform's currency, a decimal number as a string."""
+    hourly: Money | None = None
+    """Price of one hour, for promotions: without it, a promotion's hours cost the month's price divided by 730."""
 
 
+class Discount(Model):
+    """Less for those who commit to a term."""
+
+    name: Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
+    """Name of this entry, such as year."""
+    months: Annotated[int, Field(ge=1, le=120)]
+    """For Sellers whose spec.billing.termMonths is at least this. Of several the longest term counts."""
+    percent: Annotated[int, Field(ge=1, le=100)]
+    """Off the monthly price; hours are never discounted."""
+
+
+class Peak(Model):
+    """What promotions may add to the namespace's quota."""
+
+    cpu: Quantity
+    """Cores."""
+    memory: Quantity
+    """Memory."""
+    storage: Quantity = "0"
+    """Storage."""
+
+
+MEMORY_STEP = 2 * 1024 * 1024
 SIZE_KEYS = ("cpu", "memory", "storage", "connections")
 
 
@@ -61,6 +88,11 @@ def _needs(kind: str, *keys: str) -> Rule:
 
 
 _CPU, _MEMORY, _STORAGE = (same_quantity(f"size.{key}") for key in ("cpu", "memory", "storage"))
+
+
+def _machine_size(size: Obj) -> bool:
+    numbers = [parse(size[key]) for key in ("cpu", "memory") if key in size]
+    return len(numbers) < 2 or (numbers[0] == int(numbers[0]) and numbers[1] % MEMORY_STEP == 0)
 
 
 def _same_size(new: Obj, old: Obj) -> bool:
@@ -93,7 +125,33 @@ SPEC_RULES = (
     immutable("for", "make a plan of another name"),
     _needs("Seller", "cpu", "memory", "storage"),
     _needs("SellerRDS", "cpu", "memory", "storage", "connections"),
+    _needs("SellerVM", "cpu", "memory", "storage"),
     _needs("PushSubscription", "cpu", "memory"),
+    Rule(
+        name="vm-size-whole",
+        field="size",
+        cel="self.__for__ != 'SellerVM' || !has(self.size.cpu) || !has(self.size.memory) ||"
+        f" (quantity(string(self.size.cpu)).isInteger() && quantity(string(self.size.memory)).isInteger()"
+        f" && quantity(string(self.size.memory)).asInteger() % {MEMORY_STEP} == 0)",
+        twin=lambda new, _: new["for"] != "SellerVM" or _machine_size(new["size"]),
+        message="spec.size of a plan for SellerVM needs whole cpu and memory as a multiple of 2Mi: round both up",
+    ),
+    Rule(
+        name="peak-of-a-seller",
+        field="peak",
+        cel="!has(self.peak) || self.__for__ == 'Seller'",
+        twin=lambda new, _: "peak" not in new or new["for"] == "Seller",
+        message="spec.peak is for plans of a Seller, whose quota promotions raise: remove it",
+        reason="FieldValueForbidden",
+    ),
+    Rule(
+        name="peak-immutable",
+        field="peak",
+        cel="has(self.peak) == has(oldSelf.peak) && (!has(self.peak) || self.peak == oldSelf.peak)",
+        twin=lambda new, old: new.get("peak") == old.get("peak"),
+        message="spec.peak can't be changed, since that would change all who use the plan: make a new plan",
+        reason="FieldValueForbidden",
+    ),
     Rule(
         name="size-immutable",
         field="size",
@@ -108,14 +166,14 @@ SPEC_RULES = (
         name="prices-never-edited",
         field="prices",
         cel="oldSelf.prices.all(o, self.prices.exists(n, n.name == o.name && n.from == o.from"
-        " && n.monthly == o.monthly))",
+        " && n.monthly == o.monthly && n.?hourly == o.?hourly))",
         twin=_none_edited,
         message="spec.prices {value}: a price can't be changed or removed once it stands; append a new one with a later"
         " first day",
         reason="FieldValueForbidden",
         value=Value(
             "oldSelf.prices.filter(o, !self.prices.exists(n, n.name == o.name && n.from == o.from"
-            " && n.monthly == o.monthly)).map(o, o.name)",
+            " && n.monthly == o.monthly && n.?hourly == o.?hourly)).map(o, o.name)",
             _edited,
         ),
     ),
@@ -147,6 +205,13 @@ class ServicePlanSpec(Model):
     """How big. Immutable: a new size is a new plan, so that one edit never resizes what runs."""
     prices: Annotated[tuple[Price, ...], Field(max_length=60, json_schema_extra=listed("name"))] = ()
     """Prices by their first day, oldest first. Appended, never edited: the past keeps its price."""
+    rank: Annotated[int, Field(ge=0, le=1000000)] = 0
+    """Order among the plans of a kind: of several that promotions ask for at a time, the highest counts; then the one
+    with more cpu, more memory."""
+    discounts: Annotated[tuple[Discount, ...], Field(max_length=10, json_schema_extra=listed("name"))] = ()
+    """Less for those who commit to a term."""
+    peak: Peak | None = None
+    """For a Seller: the most that promotions may add to the quota. Without it they add nothing. Immutable."""
     deprecated: bool = False
     """Refuse new users; those who have it keep it."""
 
@@ -158,6 +223,8 @@ class CurrentPrice(Model):
     """Currency as ISO 4217 code."""
     monthly: Money
     """Price of one month."""
+    hourly: Money | None = None
+    """Price of one hour."""
 
 
 class ServicePlanStatus(Status):
@@ -170,7 +237,7 @@ class ServicePlanStatus(Status):
 
 
 class ServicePlan(CustomObject):
-    """A named size with a price, which a Seller, a SellerRDS or a PushSubscription refers to by planRef."""
+    """A named size with a price, which a Seller, SellerVM, SellerRDS or PushSubscription refers to by planRef."""
 
     kind: Literal["ServicePlan"] = "ServicePlan"
     spec: ServicePlanSpec

@@ -73,6 +73,8 @@ def test_server_defaults_what_a_user_leaves_out(admin: Caller) -> None:
         **spec,
         "engine": "postgresql",
         "databases": [],
+        "powerState": "Running",
+        "promotions": [],
         "access": {"fromNamespaces": []},
         "deletionPolicy": "Retain",
         "adopt": False,
@@ -81,7 +83,7 @@ def test_server_defaults_what_a_user_leaves_out(admin: Caller) -> None:
 
 
 def test_kubectl_explains_fields_and_knows_short_names(control_plane: ControlPlane) -> None:
-    for name in ("seller", "splan", "srds", "push", "cairn"):
+    for name in ("seller", "splan", "srds", "push", "svm", "promo", "op", "cairn"):
         assert control_plane.kubectl("get", name, "-n", "objects", "-o", "name") == ""
     control_plane.kubectl("api-resources", "--cached=false")  # explain trusts what kubectl remembers from before
     assert "What becomes of volume and passwords" in control_plane.kubectl("explain", "srds.spec.deletionPolicy")

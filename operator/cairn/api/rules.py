@@ -13,11 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from cairn.api.quantity import compare
+from cairn.api.quantity import compare, parse
 from cairn.api.resources import Obj
 
 Twin = Callable[[Obj, Obj], bool]
 """(new, old) -> whether it holds. Both with their defaults; old is {} for a rule that does not look at it."""
+_EXACT = 2**50
+"""Whole numbers up to here are exact in the API server's floats."""
 Reason = Literal["FieldValueInvalid", "FieldValueForbidden", "FieldValueRequired"]
 """Not FieldValueDuplicate: with that the API server keeps the message to itself."""
 
@@ -142,6 +144,25 @@ def between(path: str, low: str, high: str) -> Rule:
         twin=holds,
         message=f"spec.{path} {{value}} is not between {low} and {high}: check the suffix",
     )
+
+
+def multiple(path: str, step: int = 1) -> tuple[str, Twin]:
+    """CEL and twin: a quantity, if it is there, is a whole multiple of `step`. To `isInteger()` 2000m is none.
+
+    Of what is beyond 2**50 the limits complain.
+    """
+    value = select("self", path)
+    number = f"quantity(string({value})).asApproximateFloat()"
+    cel = (
+        f"!has({value}) || {number} > {float(_EXACT)}"
+        f" || (double(int({number})) == {number} && int({number}) % {step} == 0)"
+    )
+
+    def holds(new: Obj, _: Obj) -> bool:
+        found = at(new, path)
+        return found is None or parse(found) > _EXACT or parse(found) % step == 0
+
+    return cel, holds
 
 
 def same_quantity(path: str) -> tuple[str, Twin]:

@@ -8,9 +8,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from cairn.api.base import Count, CustomObject, Model, Money, Quantity, Status, listed
-from cairn.api.quantity import parse
 from cairn.api.resources import Obj
-from cairn.api.rules import Rule, Value, between, immutable, same_quantity
+from cairn.api.rules import Rule, Value, between, immutable, multiple, same_quantity
 
 PlanFor = Literal["PushSubscription", "Seller", "SellerRDS", "SellerVM"]
 Connections = Annotated[int, Field(ge=5, le=10000)]
@@ -87,12 +86,8 @@ def _needs(kind: str, *keys: str) -> Rule:
     )
 
 
+_VM_CPU, _VM_MEMORY = multiple("size.cpu"), multiple("size.memory", MEMORY_STEP)
 _CPU, _MEMORY, _STORAGE = (same_quantity(f"size.{key}") for key in ("cpu", "memory", "storage"))
-
-
-def _machine_size(size: Obj) -> bool:
-    numbers = [parse(size[key]) for key in ("cpu", "memory") if key in size]
-    return len(numbers) < 2 or (numbers[0] == int(numbers[0]) and numbers[1] % MEMORY_STEP == 0)
 
 
 def _same_size(new: Obj, old: Obj) -> bool:
@@ -116,6 +111,12 @@ def _appended(new: Obj, old: Obj) -> bool:
     return all(price["name"] in known or price["from"] > last for price in new["prices"])
 
 
+_SAME_PRICE = (
+    "n.name == o.name && n.from == o.from && n.monthly == o.monthly"
+    " && (has(o.hourly) ? has(n.hourly) && n.hourly == o.hourly : !has(n.hourly))"
+)
+
+
 def _ascending(new: Obj, _: Obj) -> bool:
     days = [price["from"] for price in new["prices"]]
     return days == sorted(set(days))
@@ -130,10 +131,8 @@ SPEC_RULES = (
     Rule(
         name="vm-size-whole",
         field="size",
-        cel="self.__for__ != 'SellerVM' || !has(self.size.cpu) || !has(self.size.memory) ||"
-        f" (quantity(string(self.size.cpu)).isInteger() && quantity(string(self.size.memory)).isInteger()"
-        f" && quantity(string(self.size.memory)).asInteger() % {MEMORY_STEP} == 0)",
-        twin=lambda new, _: new["for"] != "SellerVM" or _machine_size(new["size"]),
+        cel=f"self.__for__ != 'SellerVM' || (({_VM_CPU[0]}) && ({_VM_MEMORY[0]}))",
+        twin=lambda new, _: new["for"] != "SellerVM" or (_VM_CPU[1](new, {}) and _VM_MEMORY[1](new, {})),
         message="spec.size of a plan for SellerVM needs whole cpu and memory as a multiple of 2Mi: round both up",
     ),
     Rule(
@@ -165,15 +164,13 @@ SPEC_RULES = (
     Rule(
         name="prices-never-edited",
         field="prices",
-        cel="oldSelf.prices.all(o, self.prices.exists(n, n.name == o.name && n.from == o.from"
-        " && n.monthly == o.monthly && n.?hourly == o.?hourly))",
+        cel=f"oldSelf.prices.all(o, self.prices.exists(n, {_SAME_PRICE}))",
         twin=_none_edited,
         message="spec.prices {value}: a price can't be changed or removed once it stands; append a new one with a later"
         " first day",
         reason="FieldValueForbidden",
         value=Value(
-            "oldSelf.prices.filter(o, !self.prices.exists(n, n.name == o.name && n.from == o.from"
-            " && n.monthly == o.monthly && n.?hourly == o.?hourly)).map(o, o.name)",
+            f"oldSelf.prices.filter(o, !self.prices.exists(n, {_SAME_PRICE})).map(o, o.name)",
             _edited,
         ),
     ),

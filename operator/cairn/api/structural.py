@@ -87,8 +87,8 @@ def _checked(node: Schema, where: str) -> Schema:
             node[limit], node[bound] = node[bound], True
     if "enum" in node:
         node["enum"] = sorted(node["enum"])
-    if isinstance(node.get("default"), tuple):
-        node["default"] = list(node["default"])
+    if "default" in node:
+        node["default"] = _without_nulls(node["default"])
     if "x-kubernetes-int-or-string" in node:
         node.pop("type", None)
     elif not isinstance(node.get("type"), str):
@@ -100,6 +100,13 @@ def _checked(node: Schema, where: str) -> Schema:
     if node.get("type") == "string" and not {"maxLength", "enum", "format"} & set(node):
         raise TypeError(f"{where}: a string without a limit; rules that reach it would cost too much")
     return node
+
+
+def _without_nulls(default: Any) -> Any:
+    """A default as the API server wants it: absent is absent, and a list is a list."""
+    if isinstance(default, dict):
+        return {key: _without_nulls(value) for key, value in default.items() if value is not None}
+    return [_without_nulls(one) for one in default] if isinstance(default, list | tuple) else default
 
 
 def _check_list(node: Schema, where: str) -> None:

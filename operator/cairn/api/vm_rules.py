@@ -3,26 +3,26 @@
 
 from __future__ import annotations
 
-from cairn.api.quantity import compare, parse
+from cairn.api.quantity import compare
 from cairn.api.resources import Obj
-from cairn.api.rules import Rule, Value, at, between
+from cairn.api.rules import Rule, Value, at, between, multiple
 from cairn.api.serviceplan import MEMORY_STEP
 
-_CPU, _MEMORY = "quantity(string(self.cpu))", "quantity(string(self.memory))"
+_CPU, _MEMORY = multiple("cpu"), multiple("memory", MEMORY_STEP)
 
 RESOURCES_RULES = (
     Rule(
         name="resources-cpu-whole",
         field="cpu",
-        cel=f"{_CPU}.isInteger()",
-        twin=lambda new, _: parse(new["cpu"]) == int(parse(new["cpu"])),
+        cel=_CPU[0],
+        twin=_CPU[1],
         message="spec.resources.cpu {value} is not a whole number of vCPU: round it up",
     ),
     Rule(
         name="resources-memory-step",
         field="memory",
-        cel=f"{_MEMORY}.isInteger() && {_MEMORY}.asInteger() % {MEMORY_STEP} == 0",
-        twin=lambda new, _: parse(new["memory"]) % MEMORY_STEP == 0,
+        cel=_MEMORY[0],
+        twin=_MEMORY[1],
         message="spec.resources.memory {value} is not a multiple of 2Mi, which KubeVirt counts in: round it up, such as"
         " 4Gi",
     ),
@@ -115,7 +115,8 @@ SPEC_RULES = (
     Rule(
         name="disk-class-immutable",
         field="disk",
-        cel="self.disk.?storageClass == oldSelf.disk.?storageClass",
+        cel="has(self.disk.storageClass) ? has(oldSelf.disk.storageClass)"
+        " && self.disk.storageClass == oldSelf.disk.storageClass : !has(oldSelf.disk.storageClass)",
         twin=lambda new, old: at(new, "disk.storageClass") == at(old, "disk.storageClass"),
         message="spec.disk.storageClass can't be added, changed or removed, since a disk keeps its class: make another"
         " SellerVM with image.fromVM",

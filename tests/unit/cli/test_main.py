@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import cairn
+from cairn.api.crd import CRDS
 from cairn.cli.main import COMMANDS, main
 
 WITH_CAIRN = {**os.environ, "PYTHONPATH": str(Path(cairn.__file__).parents[1])}
@@ -41,9 +42,9 @@ def test_main_without_command_is_wrong_usage(capsys: pytest.CaptureFixture[str])
 def test_main_crds_writes_one_file_for_each_kind(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["crds", "--dir", str(tmp_path / "crds")]) == 0
     names = sorted(path.name for path in (tmp_path / "crds").iterdir())
-    assert names == ["pushsubscriptions.yaml", "sellerrdses.yaml", "sellers.yaml", "serviceplans.yaml"]
+    assert names == sorted(f"{crd.resource.plural}.yaml" for crd in CRDS)
     assert main(["crds"]) == 0
-    assert capsys.readouterr().out.count("kind: CustomResourceDefinition\n") == 4
+    assert capsys.readouterr().out.count("kind: CustomResourceDefinition\n") == len(CRDS) == 7
 
 
 def test_main_check_imports_nothing_that_talks_to_anything() -> None:

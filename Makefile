@@ -37,7 +37,7 @@ test-unit: env ## the fast ones, without a cluster
 	@$(STEP) "unit tests" $(PYTEST) --hypothesis-profile=quick tests/unit
 
 test-cluster: env ## against a real API server
-	@$(STEP) "control plane's binaries" $(PY) tests/devcluster/devcluster.py build --what controlplane
+	@$(STEP) "control plane's binaries" $(PY) tests/devcluster/devcluster.py build --what kubevirt-plane
 	@$(STEP) "cluster tests" $(PYTEST) tests/cluster tests/devcluster
 
 test-data: env data-packages ## against real databases and a real bus

@@ -11,17 +11,21 @@ from cairn.api.crd import CRDS
 from cairn.api.text import to_yaml
 from cluster.caller import Caller
 from cluster.charted import OPERATOR_SUBJECT, OTHER, ROLES, Charted, binding, charted_cluster
-from devcluster import ControlPlane
+from devcluster import ControlPlane, MissingError
+
+
+def install_crds(plane: ControlPlane) -> None:
+    crds = [crd.manifest() for crd in CRDS]
+    plane.kubectl("apply", "--server-side", "-f", "-", input=to_yaml(*crds))
+    names = [f"crd/{crd.name}" for crd in CRDS]
+    plane.kubectl("wait", "--for=condition=Established", *names, "--timeout=30s")
 
 
 @pytest.fixture(scope="session")
 def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """A control plane with nothing of Cairn but its CRDs. Tests that stop it start one of their own."""
     with ControlPlane.start(tmp_path_factory.mktemp("control-plane"), name="test") as running:
-        crds = [crd.manifest() for crd in CRDS]
-        running.kubectl("apply", "--server-side", "-f", "-", input=to_yaml(*crds))
-        names = [f"crd/{crd.name}" for crd in CRDS]
-        running.kubectl("wait", "--for=condition=Established", *names, "--timeout=30s")
+        install_crds(running)
         yield running
 
 
@@ -36,6 +40,18 @@ def charted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Charted]:
     """A control plane with charts/cairn installed."""
     with charted_cluster(tmp_path_factory.mktemp("charted")) as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def kubevirt_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """A control plane with KubeVirt's webhooks and controllers, CDI's and HTTPRoute's CRDs, and Cairn's own."""
+    try:
+        running = ControlPlane.start(tmp_path_factory.mktemp("kubevirt"), name="kubevirt", kubevirt=True)
+    except MissingError as missing:
+        pytest.skip(str(missing))
+    with running:
+        install_crds(running)
+        yield running
 
 
 @pytest.fixture(scope="session")

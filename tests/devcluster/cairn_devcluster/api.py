@@ -12,10 +12,11 @@ from urllib.parse import urlsplit
 
 
 class Api:
-    def __init__(self, server: str, pki: Path, user: str = "admin") -> None:
+    def __init__(self, server: str, pki: Path, user: str | None = "admin") -> None:
         self._host = urlsplit(server)
         self._tls = ssl.create_default_context(cafile=str(pki / "ca.crt"))
-        self._tls.load_cert_chain(pki / f"{user}.crt", pki / f"{user}.key")
+        if user:
+            self._tls.load_cert_chain(pki / f"{user}.crt", pki / f"{user}.key")
 
     def get(self, path: str, *, timeout: float = 5) -> bytes | None:
         """The body, or None while there is no good answer."""

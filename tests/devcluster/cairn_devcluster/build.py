@@ -1,86 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Binaries from the Go modules beside this package, cached by a hash of their sources and pins."""
+"""Binaries and CRDs from Go modules, cached by a hash of their sources and pins."""
 
 from __future__ import annotations
 
-import hashlib
+import json
 import os
 import shutil
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 
-from . import base
-
-KUBERNETES = "v1.37.2"
-_VERSION = "k8s.io/component-base/version"
-_KUBE_NAMES = (
-    "etcd",
-    "kube-apiserver",
-    "kube-controller-manager",
-    "kube-scheduler",
-    "kubelet",
-    "kube-proxy",
-    "kubectl",
-)
-_CSI = "github.com/kubernetes-csi"
-
-
-@dataclass(frozen=True)
-class Module:
-    """One Go module: `targets` are (package, binary) pairs; `links` are further names of the first binary."""
-
-    name: str
-    targets: tuple[tuple[str, str], ...]
-    links: tuple[str, ...] = ()
-    variables: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def source(self) -> Path:
-        return base.HERE / self.name
-
-    def key(self) -> str:
-        digest = hashlib.sha256(repr((self.targets, self.links, self.variables)).encode())
-        for path in sorted(p for p in self.source.iterdir() if p.suffix == ".go" or p.name in ("go.mod", "go.sum")):
-            digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-        return digest.hexdigest()[:12]
-
-    def directory(self) -> Path:
-        return base.cache() / "bin" / f"{self.name}-{self.key()}"
-
-    def built(self) -> bool:
-        return self.directory().is_dir()
-
-
-# kubeone replaces every staging module by its tag, as k8s.io/kubernetes requires them as v0.0.0.
-KUBEONE = Module(
-    "kubeone",
-    ((".", "kubeone"),),
-    links=_KUBE_NAMES,
-    variables=(
-        (f"{_VERSION}.gitVersion", KUBERNETES),
-        (f"{_VERSION}.gitMajor", "1"),
-        (f"{_VERSION}.gitMinor", KUBERNETES.split(".")[1]),
-        (f"{_VERSION}.gitTreeState", "clean"),
-        ("k8s.io/client-go/pkg/version.gitVersion", KUBERNETES),
-    ),
-)
-PAUSE = Module("pause", ((".", "pause"),))
-COREDNS = Module("coredns", ((".", "coredns"),))
-CSI = Module(
-    "csi",
-    (
-        (".", "csi-dev"),
-        (f"{_CSI}/external-snapshotter/v8/cmd/csi-snapshotter", "csi-snapshotter"),
-        (f"{_CSI}/external-snapshotter/v8/cmd/snapshot-controller", "snapshot-controller"),
-        (f"{_CSI}/external-resizer/v2/cmd/csi-resizer", "csi-resizer"),
-    ),
-)
-NETPOL = Module("netpol", ((".", "netpol-dev"),))
-TOOLS = Module("tools", (("helm.sh/helm/v4/cmd/helm", "helm"), ("github.com/nats-io/nats-server/v2", "nats-server")))
-
-CONTROL_PLANE = (KUBEONE,)
-ALL = (KUBEONE, PAUSE, COREDNS, CSI, NETPOL, TOOLS)
+from . import base, host, modules
+from .modules import Module, Patch
 
 
 def go() -> str:
@@ -99,16 +29,23 @@ def go() -> str:
     return done.stdout.strip()
 
 
-def build(*modules: Module) -> None:
+def build(*wanted: Module) -> None:
     """Build what the cache lacks. One build at a time on a machine."""
-    if all(m.built() for m in modules):
+    if all(m.built() for m in wanted):
         return
     with base.locked(base.cache() / "build.lock"):
         command = go()
-        for module in modules:
+        for module in wanted:
             if not module.built():
+                if module.cgo:
+                    host.require_packages("to build KubeVirt", {"gcc": "gcc", "/usr/include/stdio.h": "libc6-dev"})
                 with base.step(f"build {module.name}"):
                     _build(command, module)
+
+
+def _environment(module: Module) -> dict[str, str]:
+    own = {"CGO_ENABLED": str(int(module.cgo)), "GOFLAGS": "-mod=readonly -buildvcs=false", "GOWORK": "off"}
+    return {**os.environ, **own}
 
 
 def _build(command: str, module: Module) -> None:
@@ -117,39 +54,62 @@ def _build(command: str, module: Module) -> None:
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
     ldflags = " ".join(["-s", "-w", *(f"-X {k}={v}" for k, v in module.variables)])
-    env = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false", "GOWORK": "off"}
+    options = ["-trimpath", "-tags", module.tags, "-ldflags", ldflags]
+    if module.patch:
+        options.append(f"-modfile={_patched(command, module, module.patch)}")
     for package, binary in module.targets:
-        args: list[str | Path] = [command, "build", "-trimpath", "-ldflags", ldflags, "-o", scratch / binary, package]
-        base.call(args, cwd=module.source, env=env, log=base.cache() / "log" / f"build-{binary}.log")
+        base.call(
+            [command, "build", *options, "-o", scratch / binary, package],
+            cwd=module.source, env=_environment(module), log=base.cache() / "log" / f"build-{binary}.log",
+        )  # fmt: skip
     for link in module.links:
         (scratch / link).symlink_to(module.targets[0][1])
-    if module is CSI:
-        _crds(command, scratch / "crd", env)
+    for crds in module.crds:
+        for path in sorted(source(module, crds.module, command=command).glob(crds.pattern)):
+            shutil.copyfile(path, scratch / path.name)
     scratch.rename(out)
     _forget_old(module)
 
 
-def _crds(command: str, out: Path, env: dict[str, str]) -> None:
-    """The snapshot CRDs lie in the module that the sidecars use, so they always fit them."""
-    listed = subprocess.run(
-        [command, "list", "-m", "-f", "{{.Dir}}", f"{_CSI}/external-snapshotter/client/v8"],
-        cwd=CSI.source, env=env, check=True, stdout=subprocess.PIPE, text=True,
+def source(module: Module, required: str, *, command: str | None = None) -> Path:
+    """Where a module that `module` requires lies, fetched if need be."""
+    done = subprocess.run(
+        [command or go(), "mod", "download", "-json", required],
+        cwd=module.source, env=_environment(module), check=False, capture_output=True, text=True,
     )  # fmt: skip
-    out.mkdir()
-    for crd in (Path(listed.stdout.strip()) / "config" / "crd").glob("snapshot.storage*.yaml"):
-        shutil.copyfile(crd, out / crd.name)
+    if done.returncode:
+        raise base.StepError(f"go mod download {required}: {done.stdout.strip() or done.stderr.strip()}")
+    return Path(json.loads(done.stdout)["Dir"])
+
+
+def _patched(command: str, module: Module, patch: Patch) -> Path:
+    """A go.mod that takes the module to patch from a changed copy; go.sum still vouches for what was copied."""
+    copy = base.cache() / "src" / module.name
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(source(module, patch.module, command=command), copy / "module", copy_function=shutil.copyfile)
+    for path in (copy / "module", *(copy / "module").rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    file = copy / "module" / patch.file
+    text = file.read_text()
+    if text.count(patch.old) != 1:
+        raise base.StepError(f"{patch.module}: {patch.file} is not as the patch expects it")
+    file.write_text(text.replace(patch.old, patch.new))
+    pins = (module.source / "go.mod").read_text()
+    (copy / "go.mod").write_text(f"{pins}\nreplace {patch.module} => {copy / 'module'}\n")
+    shutil.copyfile(module.source / "go.sum", copy / "go.sum")
+    return copy / "go.mod"
 
 
 def _forget_old(module: Module, keep: int = 3) -> None:
     """Several worktrees may share the cache, so the newest few builds of a module stay."""
-    builds = [p for p in module.directory().parent.glob(f"{module.name}-*") if p.suffix != ".tmp"]
+    builds = module.directory().parent.glob(f"{module.name}-{'[0-9a-f]' * 12}")
     for old in sorted(builds, key=lambda p: p.stat().st_mtime)[:-keep]:
         shutil.rmtree(old, ignore_errors=True)
 
 
 def binary(name: str) -> Path:
     """The path of one binary, built if the cache lacks it."""
-    for module in ALL:
+    for module in modules.EVERY:
         if name in module.links or any(name == b for _, b in module.targets):
             build(module)
             return module.directory() / name
@@ -158,4 +118,4 @@ def binary(name: str) -> Path:
 
 def search_path() -> str:
     """Every built module's directory, for PATH."""
-    return ":".join(str(m.directory()) for m in ALL if m.built())
+    return ":".join(str(m.directory()) for m in modules.ALL if m.built())

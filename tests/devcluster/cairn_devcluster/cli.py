@@ -9,16 +9,21 @@ import shutil
 import time
 from pathlib import Path
 
-from . import base, build, controlplane, images
+from . import base, build, controlplane, images, modules
 from .cluster import Cluster
 from .controlplane import ControlPlane
 
+_MODULES = {
+    "all": modules.EVERY,
+    "nodes": modules.ALL,
+    "kubevirt-plane": (*modules.CONTROL_PLANE, *modules.KUBEVIRT_PLANE),
+    "controlplane": modules.CONTROL_PLANE,
+}
+
 
 def _build(a: argparse.Namespace) -> None:
-    if a.what == "controlplane":
-        build.build(*build.CONTROL_PLANE)
-    else:
-        build.build(*build.ALL)
+    build.build(*_MODULES[a.what])
+    if a.what in ("all", "nodes"):
         images.build_all()
 
 
@@ -87,7 +92,7 @@ def parser() -> argparse.ArgumentParser:
     named.add_argument("--name", default="dev", help="which cluster (default: %(default)s)")
 
     c = sub.add_parser("build", help="build binaries and images into the cache")
-    c.add_argument("--what", choices=["all", "controlplane"], default="all")
+    c.add_argument("--what", choices=list(_MODULES), default="all")
     c.set_defaults(run=_build)
     c = sub.add_parser("up", parents=[named], help="start a cluster")
     c.add_argument("--control-plane", action="store_true", help="API server only: no root, no nodes")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from . import base, build
+from . import base, modules
 
 
 def environment() -> dict[str, str]:
@@ -20,7 +20,7 @@ def environment() -> dict[str, str]:
 
 def kubectl(kubeconfig: Path, *args: str, input: str | None = None, check: bool = True, timeout: float = 60) -> str:  # noqa: A002  as subprocess.run
     """Run kubectl and return what it prints; StepError with its message when it fails."""
-    command: list[str | Path] = [build.KUBEONE.directory() / "kubectl", "--kubeconfig", kubeconfig, *args]
+    command: list[str | Path] = [modules.KUBEONE.directory() / "kubectl", "--kubeconfig", kubeconfig, *args]
     try:
         done = subprocess.run(
             command, check=False, input=input, text=True, capture_output=True, timeout=timeout, env=environment()

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import base, build, client, controlplane, flags, host, images, nodefiles, pki
+from . import base, build, client, controlplane, flags, host, images, modules, nodefiles, pki
 from .api import Api
 from .nodefiles import Node
 
@@ -59,7 +59,7 @@ class Cluster:
     def up(self, *, audit: bool = True, node_grace: str = "50s") -> None:
         """Start it and wait until pods, DNS and volumes work. What an unclean end left is cleared first."""
         host.require_nodes()
-        build.build(*build.ALL)
+        build.build(*modules.ALL)
         tars = images.build_all()
         with base.locked(self.directory.parent / f".{self.name}.lock"):
             if controlplane.running(self.directory):
@@ -218,7 +218,7 @@ class Cluster:
 
     def _apply(self) -> None:
         """CRDs, storage classes and DNS; once, since etcd keeps them."""
-        crds = sorted((build.CSI.directory() / "crd").iterdir())
+        crds = sorted(modules.CRDS.directory().iterdir())
         manifests = sorted((base.HERE / "manifests").iterdir())
         content = b"".join(p.read_bytes() for p in [*crds, *manifests])
         mark = self.directory / f"applied-{hashlib.sha256(content).hexdigest()[:12]}"

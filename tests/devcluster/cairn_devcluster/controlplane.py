@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from . import base, build, client, flags, pki
+from . import base, build, client, flags, kubevirt_plane, modules, pki
 from .api import Api
 
 # Below the ephemeral range: a client that keeps dialling a stopped server's ephemeral port may end up
@@ -45,7 +45,14 @@ class ControlPlane:
     """
 
     def __init__(
-        self, directory: Path, name: str, *, detached: bool, audit: bool, admission: Sequence[str] = ()
+        self,
+        directory: Path,
+        name: str,
+        *,
+        detached: bool,
+        audit: bool,
+        admission: Sequence[str] = (),
+        kubevirt: bool = False,
     ) -> None:
         self.directory = directory.absolute()
         self.name = name
@@ -55,6 +62,7 @@ class ControlPlane:
         self._detached = detached
         self._audit = audit
         self._admission = tuple(admission)
+        self._kubevirt = kubevirt
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._ports: list[int] = []
 
@@ -67,14 +75,16 @@ class ControlPlane:
         detached: bool = False,
         audit: bool = True,
         admission: Sequence[str] = (),
+        kubevirt: bool = False,
     ) -> ControlPlane:
         """Start in a directory of its own, which keeps its state. Returns when it serves.
 
         admission: plugins to switch on that are off by default
+        kubevirt: with KubeVirt's webhooks and controllers, and the CRDs of CDI, snapshots and HTTPRoute
         """
-        self = cls(Path(directory), name, detached=detached, audit=audit, admission=admission)
+        self = cls(Path(directory), name, detached=detached, audit=audit, admission=admission, kubevirt=kubevirt)
         self.directory.mkdir(parents=True, exist_ok=True)
-        build.build(*build.CONTROL_PLANE)
+        build.build(*modules.CONTROL_PLANE, *(modules.KUBEVIRT_PLANE if kubevirt else ()))
         self._forget_processes()
         for attempt in range(3):  # a port may be taken between choice and use
             try:
@@ -108,7 +118,7 @@ class ControlPlane:
 
     @property
     def kubectl_path(self) -> Path:
-        return build.KUBEONE.directory() / "kubectl"
+        return modules.KUBEONE.directory() / "kubectl"
 
     def kubectl(self, *args: str, input: str | None = None, check: bool = True, timeout: float = 60) -> str:  # noqa: A002  as subprocess.run
         """Run kubectl against it and return what it prints."""
@@ -140,7 +150,7 @@ class ControlPlane:
     def kill(self) -> None:
         """End everything at once. The directory stays, and `start` in it goes on with its state."""
         for process in self._processes.values():
-            process.kill()
+            _kill_group(process.pid)
         for process in self._processes.values():
             process.wait()
         self._processes.clear()
@@ -155,25 +165,27 @@ class ControlPlane:
         return self.directory / "pids.json"
 
     def _start(self) -> None:
-        self._ports = free_ports(3)
+        self._ports = free_ports(3 + kubevirt_plane.PORTS)
         pki.certificates(self._pki)
         for user, file in (("admin", "admin"), ("kcm", "kcm")):
             pki.kubeconfig(
                 self.directory / f"{file}.conf", self._pki, user, server=self.server, context=f"cairn-{self.name}"
             )
         (self.directory / "audit-policy.yaml").write_text(flags.AUDIT_POLICY)
-        own, peer, _ = self._ports
+        own, peer, *_ = self._ports
         etcd = flags.etcd(self.directory / "etcd", f"http://127.0.0.1:{own}", f"http://127.0.0.1:{peer}")
-        self._spawn("etcd", etcd)
+        self.spawn("etcd", etcd)
         self._start_apiserver()
-        self._spawn(
+        self.spawn(
             "kube-controller-manager",
             [*flags.controller_manager(self._pki, self.directory / "kcm.conf"), "--secure-port=0"],
         )
-        self._await("/api/v1/namespaces/default/serviceaccounts/default")
+        self.await_path("/api/v1/namespaces/default/serviceaccounts/default")
+        if self._kubevirt:
+            kubevirt_plane.start(self, self._ports[3:])
 
     def _start_apiserver(self) -> None:
-        etcd, _, port = self._ports
+        etcd, _, port, *_ = self._ports
         command = flags.apiserver(
             self._pki,
             f"http://127.0.0.1:{etcd}",
@@ -183,11 +195,12 @@ class ControlPlane:
         )
         # Nobody reaches the `kubernetes` Service without nodes, and a loopback address may not stand in its endpoints.
         here = ["--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", "--endpoint-reconciler-type=none"]
-        self._spawn("kube-apiserver", [*command, *here, f"--secure-port={port}"])
+        self.spawn("kube-apiserver", [*command, *here, f"--secure-port={port}"])
         # The controller manager exits or backs off when RBAC's first objects are missing; /readyz waits for them.
-        self._await("/readyz")
+        self.await_path("/readyz")
 
-    def _spawn(self, name: str, command: list[str]) -> None:
+    def spawn(self, name: str, command: list[str]) -> None:
+        """Start a process that ends with this control plane: one of kubeone's names, or a path."""
         log = self.directory / "log" / f"{name}.log"
         log.parent.mkdir(exist_ok=True)
         env = client.environment()
@@ -195,7 +208,7 @@ class ControlPlane:
             env["CAIRN_PARENT"] = str(os.getpid())
         with log.open("ab") as out:
             self._processes[name] = subprocess.Popen(
-                [build.KUBEONE.directory() / command[0], *command[1:]],
+                [modules.KUBEONE.directory() / command[0], *command[1:]],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=env, cwd=self.directory,
                 start_new_session=True,  # a Ctrl-C in the terminal is the parent's to handle
             )  # fmt: skip
@@ -210,8 +223,9 @@ class ControlPlane:
             process.kill()
             process.wait()
 
-    def _await(self, path: str) -> None:
-        api = Api(self.server, self._pki)
+    def await_path(self, path: str, api: Api | None = None) -> None:
+        """Wait for a good answer, of the API server unless told otherwise, while every process runs."""
+        api = api or Api(self.server, self._pki)
 
         def ready() -> bool:
             for name, process in self._processes.items():
@@ -220,13 +234,19 @@ class ControlPlane:
             return api.ok(path)
 
         try:
-            base.wait_for(f"{self.server}{path}", ready, seconds=90, every=0.05)
+            base.wait_for(path, ready, seconds=90, every=0.05)
         except base.StepError as failed:
             raise base.StepError(f"{failed}\n{self.logs()}") from None
 
     def _forget_processes(self) -> None:
         """End what an earlier run left in this directory; its processes are known by directory as well as by pid."""
         end_left_over(self.directory)
+
+
+def _kill_group(pid: int) -> None:
+    """Each process leads a group of its own, in which are its children."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
 
 
 def running(directory: Path) -> dict[str, int]:
@@ -246,7 +266,6 @@ def running(directory: Path) -> dict[str, int]:
 def end_left_over(directory: Path) -> None:
     pids = running(directory).values()
     for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+        _kill_group(pid)
     base.wait_for("the end of earlier processes", lambda: not any(map(base.alive, pids)), seconds=10)
     (directory / "pids.json").unlink(missing_ok=True)

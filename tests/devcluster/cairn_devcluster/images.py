@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import base, build, host, oci
+from . import base, build, host, modules, oci
 
 PAUSE_REF = "cairn.local/pause:1"
 COREDNS_REF = "cairn.local/coredns:1"
@@ -103,7 +103,7 @@ class Image:
         return out
 
 
-def _of_binary(module: build.Module, name: str, place: str = "") -> Callable[[Path], list[Path]]:
+def _of_binary(module: modules.Module, name: str, place: str = "") -> Callable[[Path], list[Path]]:
     return lambda scratch: [oci.layer(scratch / "0.tar", [(build.binary(name), place + name)])]
 
 
@@ -113,15 +113,15 @@ def _postgres_layers(scratch: Path) -> list[Path]:
 
 
 PAUSE = Image(
-    "pause", PAUSE_REF, lambda: (build.PAUSE.key(),), _of_binary(build.PAUSE, "pause"),
+    "pause", PAUSE_REF, lambda: (modules.PAUSE.key(),), _of_binary(modules.PAUSE, "pause"),
     oci.Config(("/pause",), user="65535:65535"),
 )  # fmt: skip
 COREDNS = Image(
-    "coredns", COREDNS_REF, lambda: (build.COREDNS.key(),), _of_binary(build.COREDNS, "coredns"),
+    "coredns", COREDNS_REF, lambda: (modules.COREDNS.key(),), _of_binary(modules.COREDNS, "coredns"),
     oci.Config(("/coredns",)),
 )  # fmt: skip
 NATS = Image(
-    "nats", NATS_REF, lambda: (build.TOOLS.key(),), _of_binary(build.TOOLS, "nats-server", "usr/bin/"),
+    "nats", NATS_REF, lambda: (modules.TOOLS.key(),), _of_binary(modules.TOOLS, "nats-server", "usr/bin/"),
     oci.Config(("/usr/bin/nats-server",), user="65532:65532"),
 )  # fmt: skip
 POSTGRES = Image(

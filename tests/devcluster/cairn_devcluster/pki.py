@@ -20,7 +20,7 @@ def certificates(directory: Path, *, sans: Iterable[str] = (), nodes: Iterable[s
     )
 
 
-def kubeconfig(path: Path, pki: Path, user: str, *, server: str, context: str) -> None:
+def kubeconfig(path: Path, pki: Path, user: str, *, server: str, context: str, impersonate: str | None = None) -> None:
     """A kubeconfig that stands for itself: the certificates are inside. Written as JSON, which YAML readers take."""
 
     def data(name: str) -> str:
@@ -28,6 +28,8 @@ def kubeconfig(path: Path, pki: Path, user: str, *, server: str, context: str) -
 
     cluster = {"server": server, "certificate-authority-data": data("ca.crt")}
     login = {"client-certificate-data": data(f"{user}.crt"), "client-key-data": data(f"{user}.key")}
+    if impersonate:
+        login["as"] = impersonate
     body = {
         "apiVersion": "v1",
         "kind": "Config",

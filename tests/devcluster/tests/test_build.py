@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from cairn_devcluster import base, build, host, images, oci
+from cairn_devcluster import base, host, images, modules, oci
 from devcluster import Cluster, main
 
 SCRIPTS = base.SCRIPTS
@@ -22,21 +22,29 @@ SCRIPTS = base.SCRIPTS
 def test_module_key_changes_with_its_pins_and_sources(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str
 ) -> None:
-    shutil.copytree(build.COREDNS.source, tmp_path / "coredns")
+    shutil.copytree(modules.COREDNS.source, tmp_path / "coredns")
     monkeypatch.setattr(base, "HERE", tmp_path)
-    before = build.COREDNS.key()
-    assert before == build.COREDNS.key()
+    before = modules.COREDNS.key()
+    assert before == modules.COREDNS.key()
     with (tmp_path / "coredns" / changed).open("a") as f:
         f.write("\n")
-    assert build.COREDNS.key() != before
+    assert modules.COREDNS.key() != before
 
 
-@pytest.mark.parametrize("module", [m for m in build.ALL if m is not build.PAUSE], ids=lambda m: m.name)
-def test_module_is_pinned_by_hashes_and_names_no_host(module: build.Module) -> None:
+@pytest.mark.parametrize("module", [m for m in modules.EVERY if (m.source / "go.sum").exists()], ids=lambda m: m.name)
+def test_module_is_pinned_by_hashes_and_names_no_host(module: modules.Module) -> None:
     sums = (module.source / "go.sum").read_text().splitlines()
     assert sums
     assert all(line.split()[2].startswith("h1:") for line in sums)
     assert "://" not in (module.source / "go.mod").read_text()
+
+
+def test_snapshot_definitions_are_of_the_version_that_the_sidecars_use() -> None:
+    def pin(module: modules.Module) -> str:
+        lines = (module.source / "go.mod").read_text().splitlines()
+        return next(line.split()[1] for line in lines if "external-snapshotter/client/v8" in line)
+
+    assert pin(modules.CRDS) == pin(modules.CSI)
 
 
 def test_no_image_is_tagged_latest() -> None:

@@ -1,0 +1,3 @@
+module cairn.local/devcluster/guard
+
+go 1.26.0

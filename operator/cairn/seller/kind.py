@@ -15,11 +15,9 @@ from cairn.api.resources import (
     LIMITRANGE,
     NAMESPACE,
     NETWORKPOLICY,
-    PUSHSUBSCRIPTION,
     RESOURCEQUOTA,
     ROLEBINDING,
     SELLER,
-    SELLERRDS,
     SERVICEPLAN,
     Obj,
     Ref,
@@ -29,7 +27,7 @@ from cairn.api.seller import Seller
 from cairn.api.serviceplan import ServicePlan
 from cairn.engine.kind import Action, Io, Observed, Plan, Want
 from cairn.seller import objects
-from cairn.seller.plan import plan_seller
+from cairn.seller.plan import MEMBERS, plan_seller
 from cairn.seller.serviceplan import USERS, plan_serviceplan
 
 
@@ -56,8 +54,7 @@ class SellerKind:
             yield plan_ref(seller.spec.plan_ref.name)
             yield SELLER
             if seller.metadata.deletion_timestamp:
-                yield SELLERRDS
-                yield PUSHSUBSCRIPTION
+                yield from MEMBERS
 
     async def probe(self, obj: Obj, observed: Observed, io: Io) -> Mapping[str, Any]:
         return {}

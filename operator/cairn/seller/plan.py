@@ -9,13 +9,24 @@ from cairn.api.conditions import Condition, Reason, not_ready, progressing, read
 from cairn.api.lookup import SELLER_ID_LABEL, SELLER_LABEL, Wrong, parsed, plan_of, plan_ref
 from cairn.api.platform import Platform
 from cairn.api.quantity import for_container
-from cairn.api.resources import NAMESPACE, PUSHSUBSCRIPTION, RESOURCEQUOTA, SELLER, SELLERRDS, Obj, ref_of
+from cairn.api.resources import (
+    NAMESPACE,
+    PUSHSUBSCRIPTION,
+    RESOURCEQUOTA,
+    SELLER,
+    SELLERRDS,
+    SELLERVM,
+    Obj,
+    ref_of,
+)
 from cairn.api.seller import Seller
 from cairn.api.serviceplan import ServicePlan
 from cairn.calendar.price import next_price, price_at
 from cairn.engine.kind import Child, Observed, Plan
 from cairn.seller import objects
 
+MEMBERS = (SELLERVM, SELLERRDS, PUSHSUBSCRIPTION)
+"""What a seller's resources are: they hold the Seller, and what the calendar makes of them counts for its quota."""
 LOOK_AGAIN = timedelta(seconds=30)
 """While a deletion waits for others: they may go without an event that reaches this object."""
 
@@ -55,8 +66,8 @@ def _plan(seller: Seller, observed: Observed) -> ServicePlan | Wrong:
 
 
 def _conflict(seller: Seller, obj: Obj, observed: Observed) -> Wrong | None:
-    """A number, a shop or a namespace belongs to one Seller: the older one has it."""
-    mine = _age(obj)
+    """A number, a namespace, a shop or a host name belongs to one Seller: the older one has it."""
+    mine, hosts = _age(obj), set(seller.spec.hosts)
     shops = {(shop.platform, shop.id): shop for shop in seller.spec.shops}
     for raw in observed.all(SELLER):
         # As plain dicts: every Seller looks at every other, thousands of times thousands.
@@ -71,6 +82,8 @@ def _conflict(seller: Seller, obj: Obj, observed: Observed) -> Wrong | None:
         for theirs in spec.get("shops") or ():
             if shop := shops.get((theirs.get("platform", "taobao"), theirs.get("id"))):
                 return stalled(Reason.CONFLICT, f"spec.shops: shop {shop.id} {whose}: remove it here or there")
+        if taken := hosts.intersection(spec.get("hosts") or ()):
+            return stalled(Reason.CONFLICT, f"spec.hosts: {min(taken)} {whose}: remove it here or there")
     return None
 
 
@@ -150,7 +163,7 @@ def _release(seller: Seller, observed: Observed, now: datetime) -> Plan:
     namespace = seller.spec.namespace
     users = [
         f"{obj['kind']} {obj['metadata']['name']}"
-        for resource in (SELLERRDS, PUSHSUBSCRIPTION)
+        for resource in MEMBERS
         for obj in observed.all(resource)
         if obj["metadata"].get("namespace") == namespace
     ]

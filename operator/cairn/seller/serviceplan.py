@@ -8,13 +8,13 @@ from datetime import datetime
 from cairn.api.conditions import Reason, progressing, ready
 from cairn.api.lookup import parsed
 from cairn.api.platform import Platform
-from cairn.api.resources import PUSHSUBSCRIPTION, SELLER, SELLERRDS, Obj
+from cairn.api.resources import SELLER, Obj
 from cairn.api.serviceplan import ServicePlan
 from cairn.calendar.price import next_price, price_at
 from cairn.engine.kind import Observed, Plan
-from cairn.seller.plan import LOOK_AGAIN, some
+from cairn.seller.plan import LOOK_AGAIN, MEMBERS, some
 
-USERS = {resource.kind: resource for resource in (SELLER, SELLERRDS, PUSHSUBSCRIPTION)}
+USERS = {resource.kind: resource for resource in (SELLER, *MEMBERS)}
 
 
 def plan_serviceplan(obj: Obj, observed: Observed, now: datetime, platform: Platform) -> Plan:
@@ -36,11 +36,12 @@ def plan_serviceplan(obj: Obj, observed: Observed, now: datetime, platform: Plat
 
 
 def _users(plan: ServicePlan, observed: Observed) -> list[str]:
-    """Objects of the plan's kind that name it, as "SellerRDS seller-2088/shop-db"."""
+    """Objects of the plan's kind that name it, for always or for a promotion: "SellerRDS seller-2088/shop-db"."""
     found = []
     for obj in observed.all(USERS[plan.spec.for_]):
-        ref = (obj.get("spec") or {}).get("planRef") or {}
-        if ref.get("name") == plan.metadata.name:
+        spec = obj.get("spec") or {}
+        refs = [entry.get("planRef") or {} for entry in (spec, *(spec.get("promotions") or ()))]
+        if any(ref.get("name") == plan.metadata.name for ref in refs):
             meta = obj["metadata"]
             where = f"{meta['namespace']}/" if meta.get("namespace") else ""
             found.append(f"{obj['kind']} {where}{meta['name']}")

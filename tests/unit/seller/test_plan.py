@@ -182,6 +182,7 @@ def test_seller_whose_namespace_terminates_writes_nothing_into_it() -> None:
     assert plan.hold
 
 
+HOST = "shop.example.com"
 OTHER_SHOP = [{"name": "main", "id": "77701", "nick": "other"}]
 
 
@@ -190,17 +191,23 @@ OTHER_SHOP = [{"name": "main", "id": "77701", "nick": "other"}]
     [
         pytest.param({"id": "2099", "namespace": "seller-2099"}, "spec.shops", id="shop"),
         pytest.param({"namespace": "seller-2099", "shops": OTHER_SHOP}, "spec.id", id="number"),
+        pytest.param(
+            {"id": "2099", "namespace": "seller-2099", "shops": OTHER_SHOP, "hosts": ["a.example.com", HOST]},
+            f"spec.hosts: {HOST} belongs to Seller acme",
+            id="host",
+        ),
         pytest.param({"id": "2099", "shops": OTHER_SHOP}, "spec.namespace", id="namespace"),
     ],
 )
 def test_sellers_that_claim_the_same_thing_the_younger_is_in_conflict(other: dict[str, Any], field: str) -> None:
     younger = seller("younger", "2026-11-02T00:00:00Z", **other)
-    world = seen(seller(), younger, service_plan())
+    older = seller(hosts=[HOST])
+    world = seen(older, younger, service_plan())
     plan = KIND.plan(younger, world, NOW)
     assert shown(plan)[1] == ("Stalled", True, Reason.CONFLICT)
     assert plan.conditions[0].message.startswith(field)
     assert plan.children == ()
-    assert KIND.plan(seller(), world, NOW).conditions[0].reason is Reason.PROGRESSING
+    assert KIND.plan(older, world, NOW).conditions[0].reason is Reason.PROGRESSING
 
 
 @pytest.mark.parametrize(
@@ -242,13 +249,15 @@ def rds(name: str, namespace: str = "seller-2088", plan: str = "db.small") -> Ob
     }
 
 
-def test_seller_in_deletion_waits_for_its_databases_and_says_which() -> None:
+@pytest.mark.parametrize("kind", ["SellerVM", "SellerRDS", "PushSubscription"])
+def test_seller_in_deletion_waits_for_what_it_has_and_says_which(kind: str) -> None:
     owner = deleted(seller())
-    world = seen(owner, rds("shop-db"), rds("elsewhere", "seller-1"), children=(active_namespace(seller()),))
+    has = rds("shop") | {"kind": kind}
+    world = seen(owner, has, rds("elsewhere", "seller-1"), children=(active_namespace(seller()),))
     plan = KIND.plan(owner, world, NOW)
     assert not plan.released
     assert plan.hold
-    assert "SellerRDS shop-db" in plan.conditions[0].message
+    assert f"{kind} shop:" in plan.conditions[0].message
     assert "elsewhere" not in plan.conditions[0].message
 
 
@@ -260,7 +269,7 @@ def test_seller_in_deletion_is_released_and_its_namespace_stays() -> None:
 
 
 def test_seller_in_deletion_looks_at_what_may_hold_it_back() -> None:
-    assert len(list(KIND.wants(deleted(seller()), Observed()))) == len(list(KIND.wants(seller(), Observed()))) + 2
+    assert len(list(KIND.wants(deleted(seller()), Observed()))) == len(list(KIND.wants(seller(), Observed()))) + 3
     assert SELLER in list(KIND.wants(seller(), Observed()))
 
 
@@ -290,6 +299,15 @@ def test_serviceplan_counts_users_of_its_kind_only() -> None:
     plan = service_plan("db.small", **{"for": "SellerRDS"})
     world = seen(rds("a"), rds("b", "seller-1"), rds("c", plan="db.large"), seller(planRef={"name": "db.small"}))
     assert PLANS.plan(plan, world, NOW).status["usedBy"] == 2
+
+
+def test_serviceplan_is_used_by_who_takes_it_for_a_promotion() -> None:
+    plan = service_plan("vm.large", **{"for": "SellerVM"})
+    raised = rds("shop", plan="vm.small") | {"kind": "SellerVM"}
+    raised["spec"]["promotions"] = [{"name": "spring"}, {"name": "double-11", "planRef": {"name": "vm.large"}}]
+    got = PLANS.plan(deleted(plan), seen(raised, rds("other") | {"kind": "SellerVM"}), NOW)
+    assert got.status["usedBy"] == 1
+    assert not got.released
 
 
 def test_serviceplan_in_deletion_waits_while_used_and_names_the_users() -> None:

@@ -111,8 +111,8 @@ class Keep(Model):
 class PlanStatus(Model):
     """The plan in force, and where it is going."""
 
-    current: ObjectName
-    """The ServicePlan that what runs was sized by."""
+    current: ObjectName | None = None
+    """The ServicePlan that what runs was sized by; none where the spec has resources of its own."""
     target: ObjectName | None = None
     """The ServicePlan that it should have now."""
     until: Moment | None = None

@@ -90,7 +90,9 @@ class Recurrence:
     def _day(self, text: str, *, weekly: bool) -> Any:
         found = _DAY.match(text)
         if not found:
-            raise ValueError(f"BYDAY={text} is no day: write MO, TU, WE, TH, FR, SA or SU, or with a number such as 2TU")
+            raise ValueError(
+                f"BYDAY={text} is no day: write MO, TU, WE, TH, FR, SA or SU, or with a number such as 2TU"
+            )
         number, day = found[1], DAYS[found[2]]
         if number is None:
             return day
@@ -103,9 +105,7 @@ class Recurrence:
     def _candidates(self, year: int) -> Iterator[datetime]:
         """The year by its BY parts. An interval beyond the end of all years stops dateutil after this one."""
         begin = datetime.combine(date(year, 1, 1), self._start.time())
-        return iter(
-            rrule.rrule(rrule.YEARLY, dtstart=begin, interval=9999, wkst=self._week_start, **self._by)
-        )
+        return iter(rrule.rrule(rrule.YEARLY, dtstart=begin, interval=9999, wkst=self._week_start, **self._by))
 
     def _period(self, when: datetime) -> int:
         """A number of the year, month, week or day that goes up by one from each to the next."""

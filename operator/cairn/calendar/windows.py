@@ -101,8 +101,8 @@ class _Windows:
         times = tuple(islice(self._starts(rule, begin - _DAY), max(rule.count, MOST_AT_A_TIME + 1)))
         if not times:
             raise _ProblemError(
-                f"spec.recurrence.rule {text}: never occurs from {begin:%Y-%m-%d} to {LAST_YEAR}: choose days that exist,"
-                " and an UNTIL after the start"
+                f"spec.recurrence.rule {text}: never occurs from {begin:%Y-%m-%d} to {LAST_YEAR}: choose days that"
+                " exist, and an UNTIL after the start"
             )
         if rule.count and len(times) >= rule.count:
             self._last = times[rule.count - 1]
@@ -150,7 +150,9 @@ def _local(field: str, text: str) -> datetime:
     except ValueError:
         found = None
     if found is None or found.tzinfo is not None:
-        raise _ProblemError(f"{field} {text}: there is no such date: choose one that exists, such as 2026-11-10T20:00:00")
+        raise _ProblemError(
+            f"{field} {text}: there is no such date: choose one that exists, such as 2026-11-10T20:00:00"
+        )
     if not FIRST_YEAR <= found.year <= LAST_YEAR:
         raise _ProblemError(f"{field} {text}: choose a year from {FIRST_YEAR} to {LAST_YEAR}")
     return found

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How big a resource that takes part in promotions should be at a moment: a pure function of what is written and of
+the time, so that an operator that was down, or a clock that jumps, ends at the same place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from cairn.api.conditions import Condition, Reason
+from cairn.api.promotion import Promotion
+from cairn.api.serviceplan import ServicePlan
+from cairn.calendar.edge import Edge, what_changes
+from cairn.calendar.entries import Entry, Raised, entries, held_entry
+from cairn.calendar.participant import Held, Participant, participant, wanted_plans, wanted_promotions
+from cairn.calendar.ranking import highest
+
+__all__ = [
+    "Capacity",
+    "Edge",
+    "Held",
+    "Participant",
+    "capacity",
+    "conditions",
+    "participant",
+    "timeline",
+    "wanted_plans",
+    "wanted_promotions",
+]
+
+_FIRST_LOOK, _LAST_LOOK = 4, 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """What should be in force at a moment.
+
+    plan: the ServicePlan; None where the spec has resources of its own
+    floor, ceiling: clones that stand at least, and that load may raise
+    reason: empty, or as Promotion/double-11 what raised it; of several the one that ends last
+    until: end of that raise, its cool-down included
+    next: the first moment after now at which anything here changes
+    frozen_until: inside a freeze, until when nothing restarts or shrinks
+    phase: empty, WarmingUp, Active or CoolingDown
+    unresolved: what of spec.promotions does not count, and why
+    takes_part: whether there are any promotions at all
+    """
+
+    plan: str | None
+    floor: int
+    ceiling: int
+    reason: str = ""
+    until: datetime | None = None
+    next: Edge | None = None
+    frozen_until: datetime | None = None
+    phase: str = ""
+    unresolved: tuple[tuple[Reason, str], ...] = ()
+    takes_part: bool = field(default=False, compare=False)
+
+
+def capacity(
+    who: Participant, promotions: Mapping[str, Promotion], plans: Mapping[str, ServicePlan], now: datetime
+) -> Capacity:
+    """What should be in force now, and when that changes next."""
+    many = _FIRST_LOOK
+    while True:
+        seen = _Seen(who, promotions, plans, now, many)
+        at_once = seen.at(now)
+        for moment in seen.edges(now):
+            then = seen.at(moment)
+            if then != at_once:
+                return replace(at_once, next=Edge(moment, what_changes(at_once, then)))
+        if seen.whole or many >= _LAST_LOOK:
+            return at_once
+        many *= 4
+
+
+def timeline(
+    who: Participant,
+    promotions: Mapping[str, Promotion],
+    plans: Mapping[str, ServicePlan],
+    since: datetime,
+    until: datetime,
+) -> tuple[tuple[datetime, Capacity], ...]:
+    """All that is in force in [since, until): each from its moment to the next one's."""
+    found = []
+    moment: datetime | None = since
+    while moment is not None and moment < until:
+        here = capacity(who, promotions, plans, moment)
+        found.append((moment, here))
+        moment = here.next.at if here.next else None
+    return tuple(found)
+
+
+def conditions(capacity: Capacity) -> tuple[Condition, ...]:
+    """Whether the promotions that it takes part in are to be had. It has no influence on Ready."""
+    if not capacity.takes_part:
+        return ()
+    if not capacity.unresolved:
+        return (Condition("PromotionsResolved", True, Reason.RESOLVED),)
+    message = "; ".join(message for _, message in capacity.unresolved)
+    return (Condition("PromotionsResolved", False, capacity.unresolved[0][0], message),)
+
+
+class _Seen:
+    """The next windows of all promotions of a participant, and what they make of it at a moment."""
+
+    def __init__(
+        self,
+        who: Participant,
+        promotions: Mapping[str, Promotion],
+        plans: Mapping[str, ServicePlan],
+        now: datetime,
+        many: int,
+    ) -> None:
+        self._who, self._plans = who, plans
+        self._entries: tuple[Entry, ...] = entries(who, promotions, plans, now, many)
+        self._held = held_entry(who, self._entries)
+        self.whole = all(entry.whole for entry in self._entries)
+
+    def edges(self, now: datetime) -> list[datetime]:
+        """Moments after now at which something may change, as far as the windows that were looked at tell."""
+        found = {moment for entry in self._entries for moment in entry.edges()}
+        if self._held:
+            found.add(self._held.until)
+        ends = [entry.windows[-1].warm_up_from for entry in self._entries if not entry.whole]
+        return sorted(moment for moment in found if moment > now and all(moment < end for end in ends))
+
+    def at(self, now: datetime) -> Capacity:
+        """What is in force at a moment; `next` is left out."""
+        who, held = self._who, self._held if self._held and now < self._held.until else None
+        raises = [raised for entry in self._entries for raised in entry.at(now)]
+        floor = max([who.base_min, *(raised.floor for raised in raises)])
+        ceilings = [raised.ceiling for raised in raises if raised.ceiling is not None]
+        reasons = [(raised.until, raised.promotion) for raised in raises if raised.counts]
+        names = [raised.plan for raised in raises]
+        if held:
+            floor = max(floor, held.floor)
+            ceilings += [] if held.ceiling is None else [held.ceiling]
+            reasons.append((held.until, held.promotion))
+            names.append(held.plan)
+        until, reason = max(reasons, default=(None, ""))
+        frozen = [raised.frozen_until for raised in raises if raised.frozen_until]
+        return Capacity(
+            plan=highest(who.base_plan, names, self._plans),
+            floor=floor,
+            ceiling=max([floor, *(ceilings or [who.base_max])]),
+            reason=f"Promotion/{reason}" if reason else "",
+            until=until,
+            frozen_until=max(frozen, default=None),
+            phase=_phase(raises, held),
+            unresolved=tuple(self._unresolved(now)),
+            takes_part=bool(who.promotions),
+        )
+
+    def _unresolved(self, now: datetime) -> Iterator[tuple[Reason, str]]:
+        for entry in self._entries:
+            held = self._held if self._held and self._held.promotion == entry.name else None
+            yield from entry.wrong(now, held.until if held and now < held.until else None)
+
+
+def _phase(raises: list[Raised], held: Raised | None) -> str:
+    """Of several, what is on counts before what begins, and that before what ends."""
+    phases = {raised.phase for raised in raises} | ({"Active"} if held else set())
+    return next((phase for phase in ("Active", "WarmingUp", "CoolingDown") if phase in phases), "")

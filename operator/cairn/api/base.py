@@ -75,6 +75,8 @@ HostName = Annotated[
 """A full host name in lower case, such as shop.example.com."""
 Money = Annotated[str, Field(pattern=r"^[0-9]{1,12}(\.[0-9]{1,4})?$", max_length=20)]
 """A decimal number as a string: no binary fractions."""
+Amount = Annotated[str, Field(pattern=r"^[0-9]{1,27}(\.[0-9]{1,4})?$", max_length=32)]
+"""Money that was added up: a thousand machines at the highest price fit in."""
 Count = Annotated[int, Field(ge=0)]
 
 
@@ -94,6 +96,7 @@ class Metadata(Model):
     generation: int = 0
     labels: dict[str, str] = Field(default_factory=dict)
     annotations: dict[str, str] = Field(default_factory=dict)
+    creation_timestamp: str | None = None
     deletion_timestamp: str | None = None
 
 
@@ -124,13 +127,13 @@ class Status(Model):
 
 
 class Cost(Model):
-    """What it costs by the prices that are in force now."""
+    """What it costs, rounded to two digits."""
 
     currency: Annotated[str, Field(max_length=3)]
     """Currency as ISO 4217 code."""
-    month: Money
-    """Cost of this calendar month (UTC) by its plan, a decimal number."""
-    promotions: Money | None = None
+    month: Amount
+    """Cost of this calendar month (UTC) at the plan that spec.planRef names now, and of clones that always stand."""
+    promotions: Amount | None = None
     """Cost of the promotions of this month and to come within 90 days, on top: what stands for sure, without what load
     may raise."""
 

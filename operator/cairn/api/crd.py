@@ -58,6 +58,10 @@ _READY = (
     Column("Ready", _condition("Ready", "status"), description="Whether it stands as asked."),
     Column("Reason", _condition("Ready", "reason"), description="Why it is ready or not."),
 )
+_COST = (
+    Column("Month", ".status.cost.month", description="What it costs this month.", wide=True),
+    Column("Promotions", ".status.cost.promotions", description="What promotions add for sure.", wide=True),
+)
 _END = (
     Column("Message", _condition("Ready", "message"), description="The same for people.", wide=True),
     Column("Age", ".metadata.creationTimestamp", "date", "Since when it exists."),
@@ -167,7 +171,7 @@ CRDS = (
             Column("ID", ".spec.id", description="The seller's number on the platform."),
             Column("Namespace", ".status.namespace", description="The seller's namespace."),
             Column("Plan", ".spec.planRef.name", description="The quota's plan."),
-            Column("Month", ".status.cost.month", description="What the plan costs a month.", wide=True),
+            Column("Month", ".status.cost.month", description="What the plan costs this month.", wide=True),
         ),
     ),
     Crd(
@@ -180,6 +184,7 @@ CRDS = (
             Column("Memory", ".spec.size.memory", description="Memory."),
             Column("Storage", ".spec.size.storage", description="Storage."),
             Column("Price", ".status.price.monthly", description="Price of a month now."),
+            Column("Hour", ".status.price.hourly", description="Price of an hour now, for promotions.", wide=True),
             Column("Used", ".status.usedBy", "integer", "How many objects use it."),
             Column("Deprecated", ".spec.deprecated", "boolean", "Whether new users are refused.", wide=True),
         ),
@@ -196,6 +201,7 @@ CRDS = (
             Column("Endpoint", ".status.endpoint.host", description="Where to connect."),
             Column("Version", ".status.version", description="Version that the server reports.", wide=True),
             Column("Restarts", ".status.pod.restarts", "integer", "Restarts of the container.", wide=True),
+            *_COST,
         ),
     ),
     Crd(
@@ -212,6 +218,7 @@ CRDS = (
             Column("Node", ".status.machine.node", description="The node it runs on.", wide=True),
             Column("Address", ".status.machine.address", description="Its address in the cluster.", wide=True),
             Column("Next", ".status.next.what", description="What happens next by the calendar.", wide=True),
+            *_COST,
         ),
     ),
     Crd(
@@ -248,6 +255,7 @@ CRDS = (
             Column("Quarantined", ".status.quarantined", "integer", "Records that could not be written."),
             Column("Datasets", ".spec.datasets", description="Kinds of records.", wide=True),
             Column("Restarts", ".status.worker.restarts", "integer", "Restarts of the worker.", wide=True),
+            *_COST,
         ),
     ),
 )

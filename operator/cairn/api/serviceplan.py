@@ -221,7 +221,7 @@ class CurrentPrice(Model):
     monthly: Money
     """Price of one month."""
     hourly: Money | None = None
-    """Price of one hour."""
+    """Price of one hour; where the plan names none, the month's by 730, rounded to four digits."""
 
 
 class ServicePlanStatus(Status):

@@ -15,6 +15,8 @@ COMMANDS = {
     "check": ("cairn.cli.check", "judge manifests offline, with file and line"),
     "worker": ("cairn.cli.worker", "write one subscription's records into its database"),
     "gateway": ("cairn.cli.gateway", "take records from the platform and put them on the bus"),
+    "calendar": ("cairn.cli.calendar", "show what will be how big when, and what that costs"),
+    "cost": ("cairn.cli.cost", "show what every resource costs this month, and what promotions add"),
     "crds": ("cairn.cli.crds", "write the CustomResourceDefinitions"),
     "diff": ("cairn.cli.diff", "show what Cairn would change in a live cluster"),
     "render": ("cairn.cli.render", "show what Cairn would make of manifests, without a cluster"),

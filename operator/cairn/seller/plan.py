@@ -21,7 +21,7 @@ from cairn.api.resources import (
 )
 from cairn.api.seller import Seller
 from cairn.api.serviceplan import ServicePlan
-from cairn.calendar.price import next_price, price_at
+from cairn.calendar.cost import cost_of
 from cairn.engine.kind import Child, Observed, Plan
 from cairn.seller import objects
 
@@ -140,12 +140,13 @@ def _standing(seller: Seller, plan: ServicePlan, observed: Observed, now: dateti
         objects.dns(name, namespace),
     )
     status: Obj = {"namespace": namespace, "quota": _quota_status(quota, observed)}
-    if price := price_at(plan.spec.prices, now):
-        status["cost"] = {"currency": platform.currency, "month": price.monthly}
+    charge = cost_of(seller, {}, {plan.metadata.name: plan}, seller.spec.billing, platform.currency, now)
+    if charge.status:
+        status["cost"] = charge.status
     missing = [child for child in guards if observed.children.get(ref_of(child)) is None]
     conditions = guards_made if missing else ready()
     children = (home, Child(binding), *(Child(guard) for guard in guards))
-    return Plan(children, status, conditions, next=next_price(plan.spec.prices, now))
+    return Plan(children, status, conditions, next=charge.next)
 
 
 def _quota_status(quota: Obj, observed: Observed) -> Obj:

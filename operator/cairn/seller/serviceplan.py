@@ -10,7 +10,7 @@ from cairn.api.lookup import parsed
 from cairn.api.platform import Platform
 from cairn.api.resources import SELLER, Obj
 from cairn.api.serviceplan import ServicePlan
-from cairn.calendar.price import next_price, price_at
+from cairn.calendar.price import hourly, money, next_price, price_at
 from cairn.engine.kind import Observed, Plan
 from cairn.seller.plan import LOOK_AGAIN, MEMBERS, some
 
@@ -25,7 +25,8 @@ def plan_serviceplan(obj: Obj, observed: Observed, now: datetime, platform: Plat
     users = _users(plan, observed)
     status: Obj = {"usedBy": len(users)}
     if price := price_at(plan.spec.prices, now):
-        status["price"] = {"currency": platform.currency, "monthly": price.monthly}
+        hour = price.hourly or money(hourly(price), digits=4)
+        status["price"] = {"currency": platform.currency, "monthly": price.monthly, "hourly": hour}
     if not plan.metadata.deletion_timestamp:
         message = "deprecated: takes no new users" if plan.spec.deprecated else ""
         return Plan(status=status, conditions=ready(message), next=next_price(plan.spec.prices, now))

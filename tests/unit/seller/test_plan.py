@@ -35,7 +35,7 @@ def service_plan(name: str = "seller.standard", **spec: Any) -> Obj:
     size = {"cpu": "4000m", "memory": "8192Mi", "storage": "100Gi"}
     prices = [
         {"name": "2026-11", "from": "2026-11-01", "monthly": "300"},
-        {"name": "2027-01", "from": "2027-01-01", "monthly": "330"},
+        {"name": "2027-01", "from": "2027-01-01", "monthly": "330", "hourly": "0.6"},
     ]
     return {
         "apiVersion": "cairn.dev/v1alpha1",
@@ -123,7 +123,7 @@ def test_seller_with_cairns_rights_in_its_namespace_makes_its_guards() -> None:
     assert not plan.hold
 
 
-def test_seller_that_stands_is_ready_with_quota_cost_and_next_price() -> None:
+def test_seller_that_stands_is_ready_with_quota_cost_and_the_next_month() -> None:
     owner = seller()
     plan = KIND.plan(owner, standing(owner), NOW)
     assert plan.conditions == (Condition("Ready", True, Reason.READY),)
@@ -134,9 +134,9 @@ def test_seller_that_stands_is_ready_with_quota_cost_and_next_price() -> None:
             "memory": {"hard": "8Gi", "used": "0"},
             "storage": {"hard": "100Gi", "used": "0"},
         },
-        "cost": {"currency": "CNY", "month": "300"},
+        "cost": {"currency": "CNY", "month": "300.00"},
     }
-    assert plan.next == datetime(2027, 1, 1, tzinfo=UTC)
+    assert plan.next == datetime(2026, 12, 1, tzinfo=UTC)
 
 
 def namespace(labels: dict[str, str]) -> Obj:
@@ -282,17 +282,17 @@ def test_seller_of_a_shape_nobody_knows_is_a_condition() -> None:
 
 
 @pytest.mark.parametrize(
-    ("day", "monthly"),
+    ("day", "price"),
     [
         pytest.param(datetime(2026, 10, 31, tzinfo=UTC), None, id="before-the-first"),
-        pytest.param(datetime(2026, 11, 1, tzinfo=UTC), "300", id="first-day"),
-        pytest.param(datetime(2026, 12, 31, 23, 59, tzinfo=UTC), "300", id="last-minute"),
-        pytest.param(datetime(2027, 1, 1, tzinfo=UTC), "330", id="next"),
+        pytest.param(datetime(2026, 11, 1, tzinfo=UTC), ("300", "0.4110"), id="first-day"),
+        pytest.param(datetime(2026, 12, 31, 23, 59, tzinfo=UTC), ("300", "0.4110"), id="last-minute"),
+        pytest.param(datetime(2027, 1, 1, tzinfo=UTC), ("330", "0.6"), id="next-with-an-hourly-one"),
     ],
 )
-def test_serviceplan_shows_the_price_in_force(day: datetime, monthly: str | None) -> None:
-    price = PLANS.plan(service_plan(), Observed(), day).status.get("price")
-    assert price == (monthly and {"currency": "CNY", "monthly": monthly})
+def test_serviceplan_shows_the_price_in_force(day: datetime, price: tuple[str, str] | None) -> None:
+    shown = PLANS.plan(service_plan(), Observed(), day).status.get("price")
+    assert shown == (price and {"currency": "CNY", "monthly": price[0], "hourly": price[1]})
 
 
 def test_serviceplan_counts_users_of_its_kind_only() -> None:

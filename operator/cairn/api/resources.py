@@ -96,6 +96,21 @@ PODMETRICS = Resource("metrics.k8s.io", "v1beta1", "PodMetrics", "pods")
 
 LEASE = Resource("coordination.k8s.io", "v1", "Lease", "leases")
 
+BUILT_IN = frozenset(
+    {
+        "",
+        "apps",
+        "autoscaling",
+        "coordination.k8s.io",
+        "networking.k8s.io",
+        "policy",
+        "rbac.authorization.k8s.io",
+        "storage.k8s.io",
+        GROUP,
+    }
+)
+"""API groups that are always there. Those of every other resource may be missing, or come later."""
+
 ALL = {r.kind: r for r in list(globals().values()) if isinstance(r, Resource)}
 """Every resource above, by its kind."""
 

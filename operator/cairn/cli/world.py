@@ -15,7 +15,8 @@ from cairn.api.crd import BY_KIND
 from cairn.api.resources import ALL, Obj, Ref, Resource, ref_of
 from cairn.api.validate import defaulted
 from cairn.engine import render
-from cairn.engine.kind import Child, Kind, Observed, Want
+from cairn.engine.discovery import missing_apis
+from cairn.engine.kind import Child, Kind, Observed, Want, Within
 
 NO_UID = "00000000-0000-0000-0000-000000000000"
 """The uid of an object that does not exist yet."""
@@ -31,6 +32,9 @@ class Live(Protocol):
     async def list(self, resource: Resource, *, namespace: str | None = None, labels: str = "") -> list[Obj]:
         """All of a kind."""
 
+    async def served(self, api_version: str) -> Obj:
+        """The APIResourceList of a group and version; empty where it isn't served."""
+
 
 class World:
     """What there is, and what is taken as there."""
@@ -38,6 +42,7 @@ class World:
     def __init__(self, live: Live | None = None) -> None:
         self._live = live
         self._over: dict[Ref, Obj] = {}
+        self._missing: frozenset[Resource] | None = None
 
     async def give(self, obj: Obj) -> Obj:
         """Take an object of a file as applied: the live one's metadata and status stay, its spec is the file's."""
@@ -68,16 +73,23 @@ class World:
     async def observe(self, kind: Kind, obj: Obj, facts: Mapping[str, object]) -> Observed:
         """What the engine would see. RuntimeError where wants never settle."""
         children = await self.owned(kind, obj)
+        missing = await self.missing()
         refs: dict[Ref, Obj | None] = {}
         asked: set[Want] = set()
         for _ in range(WANT_ROUNDS):
-            new = set(kind.wants(obj, Observed(children, refs))) - asked
+            new = set(kind.wants(obj, Observed(children, refs, missing=missing))) - asked
             if not new:
-                return Observed(children, refs, facts)
+                return Observed(children, refs, facts, missing)
             asked |= new
             for want in new:
                 refs.update(await self._fetch(want))
         raise RuntimeError(f"{kind.resource.kind}: wants did not settle in {WANT_ROUNDS} rounds")
+
+    async def missing(self) -> frozenset[Resource]:
+        """APIs that the live cluster lacks; an empty world has them all."""
+        if self._missing is None:
+            self._missing = await missing_apis(self._live) if self._live else frozenset()
+        return self._missing
 
     async def owned(self, kind: Kind, owner: Obj) -> dict[Ref, Obj]:
         """What the owner's labels are on."""
@@ -87,7 +99,7 @@ class World:
             return found
         labels = f"{render.SELECTOR},{render.OWNER_KIND}={me.resource.kind},{render.OWNER_NAME}={me.name}"
         seen: list[Obj | None] = [await self._live.get(ref) for ref in kind.unwatched(owner)]
-        for resource in kind.children:
+        for resource in set(kind.children) - await self.missing():
             seen += await self._live.list(resource, namespace=me.namespace or None, labels=labels)
         mine = {ref_of(obj): obj for obj in seen if obj is not None and render.owner_of(obj) == me}
         return mine | found
@@ -95,11 +107,16 @@ class World:
     async def _fetch(self, want: Want) -> dict[Ref, Obj | None]:
         if isinstance(want, Ref):
             return {want: await self.get(want)}
-        found: dict[Ref, Obj | None] = {ref_of(obj): obj for obj in (await self._live.list(want) if self._live else ())}
-        return found | {ref: obj for ref, obj in self._over.items() if ref.resource == want}
+        resource, namespace = (want.resource, want.namespace) if isinstance(want, Within) else (want, None)
+        listed: list[Obj] = []
+        if self._live and resource not in await self.missing():
+            listed = await self._live.list(resource, namespace=namespace)
+        found: dict[Ref, Obj | None] = {ref_of(obj): obj for obj in listed}
+        mine = {ref: obj for ref, obj in self._over.items() if ref.resource == resource}
+        return found | {ref: obj for ref, obj in mine.items() if namespace in (None, ref.namespace)}
 
     async def _from_live(self, ref: Ref) -> Obj | None:
-        return await self._live.get(ref) if self._live else None
+        return await self._live.get(ref) if self._live and ref.resource not in await self.missing() else None
 
 
 class RehearsalIo:
@@ -129,6 +146,15 @@ class RehearsalIo:
 
     async def patch(self, ref: Ref, body: Obj, subresource: str | None = None) -> Obj:
         raise NotImplementedError(f"{ref} would be patched: no action that patches is rehearsed")
+
+    async def list(self, resource: Resource, namespace: str = "", labels: str = "") -> list[Obj]:
+        raise NotImplementedError(f"{resource.plural} would be listed: no action that lists is rehearsed")
+
+    async def delete(self, ref: Ref, uid: str) -> None:
+        raise NotImplementedError(f"{ref} would be deleted: no action that deletes is rehearsed")
+
+    async def reclaim(self, volume: str, claim: Ref, policy: str) -> None:
+        raise NotImplementedError(f"volume {volume} would be changed: no action that changes volumes is rehearsed")
 
 
 def known(objects: Iterable[Obj]) -> list[Obj]:

@@ -173,6 +173,13 @@ class Cluster:
         except _NotFoundError:
             return None
 
+    async def served(self, api_version: str) -> Obj:
+        """The APIResourceList of an API group and version; empty where it isn't served."""
+        try:
+            return await self._call(Request("GET", f"/apis/{api_version}", kind="APIResourceList"))
+        except _NotFoundError:
+            return {}
+
     async def list(
         self, resource: Resource, *, namespace: str | None = None, labels: str = "", limit: int = 500
     ) -> list[Obj]:

@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 
 from cairn.api.lookup import seller_ref
 from cairn.api.resources import NAMESPACE, Obj, Ref, Resource, ref_of
 from cairn.engine.cluster import Cluster, RefusedError
-from cairn.engine.kind import Kind, Observed, Want
+from cairn.engine.kind import Kind, Observed, Want, Within
 from cairn.engine.render import owner_of, retained
 from cairn.engine.store import Store
 
@@ -16,45 +17,58 @@ ROUNDS = 6
 """How often wants may build on what was seen before it counts as a bug of the kind."""
 
 
-async def observe(
-    kind: Kind,
-    obj: Obj,
-    store: Store,
-    cluster: Cluster,
-    watched: Collection[Resource],
-    wanted: Callable[[Want], None],
-) -> Observed:
-    """Children and wanted objects; facts are added by the caller.
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where objects are seen: `parents` are watched whole, the rest of `watched` by the owner's labels; what is
+    `missing` the API server does not serve."""
+
+    store: Store
+    cluster: Cluster
+    parents: Collection[Resource]
+    watched: Collection[Resource]
+    missing: frozenset[Resource] = frozenset()
+
+
+async def observe(kind: Kind, obj: Obj, sources: Sources, wanted: Callable[[Want], None]) -> Observed:
+    """Children and wanted objects; facts are added by the caller. What is `missing` is not asked for.
 
     `wanted` is told each want before it is read, so that no change in between goes unnoticed.
 
     Raises ApiError where a live read failed; RuntimeError where wants never settle.
     """
     me = ref_of(obj)
-    children = store.owned_by(me)
+    children = sources.store.owned_by(me)
     for ref in kind.unwatched(obj):
-        live = await _read(ref, cluster)
+        live = await _read(ref, sources.cluster)
         if live is not None and owner_of(live) == me:
             children[ref] = live
     refs: dict[Ref, Obj | None] = {}
     asked: set[Want] = set()
     for _ in range(ROUNDS):
-        new = set(kind.wants(obj, Observed(children, refs))) - asked
+        new = set(kind.wants(obj, Observed(children, refs, missing=sources.missing))) - asked
         if not new:
-            return Observed(children, refs)
+            return Observed(children, refs, missing=sources.missing)
         asked |= new
         for want in sorted(new, key=str):
             wanted(want)
-            refs.update(await _fetch(want, store, cluster, watched))
+            if (want if isinstance(want, Resource) else want.resource) not in sources.missing:
+                refs.update(await _fetch(want, sources))
+            elif isinstance(want, Ref):
+                refs[want] = None
     raise RuntimeError(f"{kind.resource.kind}: wants did not settle in {ROUNDS} rounds")
 
 
-async def _fetch(want: Want, store: Store, cluster: Cluster, watched: Collection[Resource]) -> dict[Ref, Obj | None]:
+async def _fetch(want: Want, sources: Sources) -> dict[Ref, Obj | None]:
+    store = sources.store
     if isinstance(want, Resource):
         return dict(store.all(want))
-    if want.resource in watched and (standing := store.get(want)) is not None:
+    if isinstance(want, Within):
+        if want.resource in sources.parents:
+            return dict(store.within(want.resource, want.namespace))
+        return {ref_of(obj): obj for obj in await sources.cluster.list(want.resource, namespace=want.namespace)}
+    if want.resource in sources.watched and (standing := store.get(want)) is not None:
         return {want: standing}
-    return {want: await _read(want, cluster)}
+    return {want: await _read(want, sources.cluster)}
 
 
 async def _read(ref: Ref, cluster: Cluster) -> Obj | None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 
-from cairn.api.resources import Obj, Ref
+from cairn.api.resources import PV, Obj, Ref, Resource
 from cairn.engine import render
 from cairn.engine.cluster import Cluster
 from cairn.engine.kind import Child
@@ -34,3 +34,16 @@ class OwnerIo:
 
     async def patch(self, ref: Ref, body: Obj, subresource: str | None = None) -> Obj:
         return await self._cluster.patch(ref, body, subresource=subresource)
+
+    async def list(self, resource: Resource, namespace: str = "", labels: str = "") -> list[Obj]:
+        return await self._cluster.list(resource, namespace=namespace or None, labels=labels)
+
+    async def delete(self, ref: Ref, uid: str) -> None:
+        await self._cluster.delete(ref, uid=uid)
+
+    async def reclaim(self, volume: str, claim: Ref, policy: str) -> None:
+        ref = Ref(PV, "", volume)
+        bound = (((await self._cluster.get(ref)) or {}).get("spec") or {}).get("claimRef") or {}
+        # What was seen may be a moment old, and volumes belong to the whole cluster.
+        if (bound.get("namespace"), bound.get("name")) == (claim.namespace, claim.name):
+            await self._cluster.patch(ref, {"spec": {"persistentVolumeReclaimPolicy": policy}})

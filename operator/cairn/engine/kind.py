@@ -18,8 +18,22 @@ from pydantic import BaseModel
 from cairn.api.conditions import Condition, Reason
 from cairn.api.resources import Obj, Ref, Resource
 
-Want = Ref | Resource
-"""One object by name, or every object of a resource that the engine watches (Seller, ServicePlan, …)."""
+
+@dataclass(frozen=True, slots=True, order=True)
+class Within:
+    """Every object of a resource in one namespace. Of a kind that the engine reconciles they come from its watch, and
+    changes wake who wants them; of any other they are listed on each pass."""
+
+    resource: Resource
+    namespace: str
+
+    def __str__(self) -> str:
+        return f"{self.resource.plural} in {self.namespace}"
+
+
+Want = Ref | Resource | Within
+"""One object by name, every object of a resource that the engine watches (Seller, ServicePlan, …), or those of one
+namespace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +42,15 @@ class Observed:
 
     children: objects that this one made (by the owner labels), retained data of an
     earlier owner of the same name included
-    refs: what `wants` named; None where it doesn't exist. A wanted Resource appears as one Ref per object.
+    refs: what `wants` named; None where it doesn't exist. A wanted Resource or Within appears as one Ref per object.
     facts: what `probe` found
+    missing: resources that this API server does not serve (KubeVirt, CDI, snapshots, Gateway API, metrics)
     """
 
     children: Mapping[Ref, Obj] = field(default_factory=dict)
     refs: Mapping[Ref, Obj | None] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
+    missing: frozenset[Resource] = frozenset()
 
     def child(self, resource: Resource, name: str, namespace: str) -> Obj | None:
         return self.children.get(Ref(resource, namespace, name))
@@ -49,6 +65,10 @@ class Observed:
             for ref, obj in sorted(self.refs.items(), key=lambda item: item[0])
             if ref.resource == resource and obj is not None
         )
+
+    def within(self, resource: Resource, namespace: str) -> tuple[Obj, ...]:
+        """Every observed object of a wanted resource in one namespace, by name."""
+        return tuple(obj for obj in self.all(resource) if obj["metadata"].get("namespace", "") == namespace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +144,15 @@ class Io(Protocol):
 
     async def patch(self, ref: Ref, body: Obj, subresource: str | None = None) -> Obj:
         """JSON merge patch."""
+
+    async def list(self, resource: Resource, namespace: str = "", labels: str = "") -> list[Obj]:
+        """All of a resource, in one namespace if given, by label selector if given."""
+
+    async def delete(self, ref: Ref, uid: str) -> None:
+        """Delete this very object; one of the same name and another uid is left alone."""
+
+    async def reclaim(self, volume: str, claim: Ref, policy: str) -> None:
+        """Set what becomes of a PersistentVolume (Retain or Delete) when its claim goes, if it is this claim's."""
 
 
 class Kind(Protocol):

@@ -15,7 +15,8 @@ from datetime import UTC, datetime
 from cairn.api.resources import Obj, Ref, Resource, ref_of
 from cairn.engine import metrics
 from cairn.engine.cluster import ApiError, Cluster, NotLeaderError
-from cairn.engine.kind import Kind
+from cairn.engine.discovery import missing_apis
+from cairn.engine.kind import Kind, Within
 from cairn.engine.queue import Queue
 from cairn.engine.reconcile import Reconciler
 from cairn.engine.render import SELECTOR, owner_of
@@ -37,12 +38,14 @@ class Pace:
     workers: objects in work at a time. More helps while the API server or databases are slow to answer; default 16
     reconcile_seconds: a pass that takes longer is broken off and tried again; default 25
     resync_seconds: period of the full LIST of every kind ±20 %; drift of Secrets shows after that; default 600
+    discover_seconds: how often it is looked which optional APIs (KubeVirt, CDI, …) there are; default 60
     heartbeat_seconds: how often the event loop shows that it turns; default 1
     """
 
     workers: int = 16
     reconcile_seconds: float = 25.0
     resync_seconds: float = 600.0
+    discover_seconds: float = 60.0
     heartbeat_seconds: float = 1.0
 
 
@@ -64,7 +67,10 @@ class Engine:
         self.queue: Queue[Ref] = Queue()
         self.parents = frozenset(by_resource)
         self.watched = self.parents | {child for kind in by_resource.values() for child in kind.children}
-        self.reconciler = Reconciler(by_resource, cluster, self.store, self.watched, now)
+        self.missing: frozenset[Resource] = frozenset()
+        self.discovered = asyncio.Event()
+        self.regrouped = asyncio.Event()
+        self.reconciler = Reconciler(by_resource, cluster, self.store, self.watched, now, lambda: self.missing)
         self.listed: set[Resource] = set()
         self._listed_all = asyncio.Event()
         self.heartbeat_at = time.monotonic()
@@ -77,6 +83,7 @@ class Engine:
             for _ in range(self.pace.workers):
                 tasks.create_task(self._work())
             tasks.create_task(self._resync_forever())
+            tasks.create_task(self._discover_forever())
             tasks.create_task(self._beat())
 
     def seen(self, obj: Obj, *, deleted: bool = False) -> None:
@@ -99,16 +106,18 @@ class Engine:
         if (owner := owner_of(obj)) and owner.resource in self.parents:
             self.queue.add(owner, live=live)
         wanted_by = self.reconciler.wanted_by
-        for key in (*wanted_by.get(ref, ()), *wanted_by.get(ref.resource, ())):
+        within = Within(ref.resource, ref.namespace)
+        for key in (*wanted_by.get(ref, ()), *wanted_by.get(ref.resource, ()), *wanted_by.get(within, ())):
             if key != ref:
                 self.queue.add(key, live=live)
 
     async def resync(self) -> None:
         """One LIST of every watched kind: ghosts, lost events and drift in unwatched objects are found here."""
+        await self.discover()
         for resource in sorted(self.watched):
             started = time.monotonic()
             selector = "" if resource in self.parents else SELECTOR
-            listed = await self.cluster.list(resource, labels=selector)
+            listed = [] if resource in self.missing else await self.cluster.list(resource, labels=selector)
             first = resource not in self.listed
             changed = self.store.replace(resource, listed, started, time.monotonic())
             self.listed.add(resource)
@@ -141,6 +150,26 @@ class Engine:
                 await asyncio.sleep(random.uniform(1, 3))  # noqa: S311 - jitter, no secret
                 continue
             await asyncio.sleep(self.pace.resync_seconds * random.uniform(0.8, 1.2))  # noqa: S311
+
+    async def discover(self) -> None:
+        """Which optional APIs are there. What changed since the last look wakes the watches and every object."""
+        missing = await missing_apis(self.cluster)
+        self.discovered.set()
+        if missing != self.missing:
+            self.missing = missing
+            self.regrouped.set()
+            for resource in self.parents:
+                for ref in self.store.all(resource):
+                    self.queue.add(ref, live=False)
+
+    async def _discover_forever(self) -> None:
+        await self._listed_all.wait()
+        while True:
+            await asyncio.sleep(self.pace.discover_seconds)
+            try:
+                await self.discover()
+            except ApiError as error:
+                log.warning("the API server's groups could not be read: %s", error.message)
 
     async def _work(self) -> None:
         # Before every kind was listed once, what is there looks gone: a plan nobody uses, a volume that was lost.

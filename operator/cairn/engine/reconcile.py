@@ -22,9 +22,9 @@ from cairn.api.resources import Obj, Ref, Resource, ref_of
 from cairn.engine import render
 from cairn.engine.cluster import Cluster, ConflictError, RefusedError, UnavailableError
 from cairn.engine.events import Recorder
-from cairn.engine.gather import is_own, observe
+from cairn.engine.gather import Sources, is_own, observe
 from cairn.engine.io import OwnerIo
-from cairn.engine.kind import ActionError, Child, Kind, Observed, Plan
+from cairn.engine.kind import ActionError, Child, Kind, Observed, Plan, Want
 from cairn.engine.metrics import ACTIONS, CONFLICTS, TRANSITIONS, WRITES
 from cairn.engine.status import status_of, suspended_status, transitions
 from cairn.engine.store import Store
@@ -64,14 +64,16 @@ class Reconciler:
         store: Store,
         watched: frozenset[Resource],
         now: Callable[[], datetime],
+        missing: Callable[[], frozenset[Resource]] = frozenset,
     ) -> None:
         self.kinds = kinds
         self.cluster = cluster
         self.store = store
         self.watched = watched
+        self.missing = missing
         self.now = now
         self.recorder = Recorder(cluster)
-        self.wanted_by: dict[Ref | Resource, set[Ref]] = defaultdict(set)
+        self.wanted_by: dict[Want, set[Ref]] = defaultdict(set)
         self._settled: dict[Ref, tuple[str, str]] = {}
 
     async def reconcile(self, key: Ref) -> Result:
@@ -120,9 +122,8 @@ class Reconciler:
 
     async def _observe(self, kind: Kind, obj: Obj) -> Observed:
         key = ref_of(obj)
-        observed = await observe(
-            kind, obj, self.store, self.cluster, self.watched, lambda want: self.wanted_by[want].add(key)
-        )
+        sources = Sources(self.store, self.cluster, self.kinds, self.watched, self.missing())
+        observed = await observe(kind, obj, sources, lambda want: self.wanted_by[want].add(key))
         async with asyncio.timeout(PROBE_SECONDS):
             facts = await kind.probe(obj, observed, self._io(obj))
         return replace(observed, facts=facts)

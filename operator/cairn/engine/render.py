@@ -19,12 +19,19 @@ RETAIN = f"{GROUP}/retain"
 CONFIRM = f"{GROUP}/confirm-delete"
 APPLIED = f"{GROUP}/applied"
 SELECTOR = f"{MANAGED_BY}=cairn"
+TEMPLATES = {
+    "StatefulSet": ("template",),
+    "Deployment": ("template",),
+    "VirtualMachine": ("template",),
+    "VirtualMachinePool": ("virtualMachineTemplate",),
+}
+"""Where the kinds that make other objects keep what they are made from."""
 
 
 def finish(child: Child, owner: Obj) -> Obj:
     """The object as it is applied: what the plan says, and whose it is.
 
-    Pods of a template carry the owner's labels too, so that their events wake it.
+    What controllers make from a template carries the owner's labels too, so that its events wake the owner.
     """
     obj = copy.deepcopy(child.obj)
     marks = owner_labels(owner) | ({RETAIN: "true"} if child.retain else {})
@@ -32,12 +39,19 @@ def finish(child: Child, owner: Obj) -> Obj:
     meta["labels"] = {**meta.get("labels", {}), **marks}
     if not child.retain:
         meta["ownerReferences"] = [owner_reference(owner)]
-    template = obj.get("spec", {}).get("template") if obj["kind"] in ("StatefulSet", "Deployment", "Job") else None
-    if template is not None:
+    for template in _templates(obj):
         template_meta = template.setdefault("metadata", {})
         template_meta["labels"] = {**template_meta.get("labels", {}), **owner_labels(owner)}
     meta["annotations"] = {**meta.get("annotations", {}), APPLIED: digest(obj)}
     return obj
+
+
+def _templates(obj: Obj) -> list[Obj]:
+    """The templates in an object, of pods and of machines, the inner ones included."""
+    spec = obj.get("spec", {})
+    found = [spec[key] for key in TEMPLATES.get(obj["kind"], ()) if key in spec]
+    inner = [one["spec"]["template"] for one in found if "template" in one.get("spec", {})]
+    return found + inner
 
 
 def owner_labels(owner: Obj) -> dict[str, str]:

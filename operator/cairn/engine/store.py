@@ -27,6 +27,7 @@ class Store:
     def __init__(self) -> None:
         self._by_resource: dict[Resource, dict[Ref, Entry]] = defaultdict(dict)
         self._by_owner: dict[Ref, set[Ref]] = defaultdict(set)
+        self._by_namespace: dict[tuple[Resource, str], set[Ref]] = defaultdict(set)
 
     def put(self, obj: Obj, at: float) -> bool:
         """Take an object in, unless a newer one stands. Returns whether anything changed."""
@@ -38,6 +39,7 @@ class Store:
             self._unlink(ref, standing.obj)
         obj["metadata"].pop("managedFields", None)
         self._by_resource[ref.resource][ref] = Entry(obj, at)
+        self._by_namespace[ref.resource, ref.namespace].add(ref)
         if owner := owner_of(obj):
             self._by_owner[owner].add(ref)
         return True
@@ -48,6 +50,7 @@ class Store:
         if standing is None or (uid and standing.obj["metadata"]["uid"] != uid):
             return None
         del self._by_resource[ref.resource][ref]
+        self._by_namespace[ref.resource, ref.namespace].discard(ref)
         self._unlink(ref, standing.obj)
         return standing.obj
 
@@ -57,6 +60,10 @@ class Store:
 
     def all(self, resource: Resource) -> dict[Ref, Obj]:
         return {ref: entry.obj for ref, entry in self._by_resource[resource].items()}
+
+    def within(self, resource: Resource, namespace: str) -> dict[Ref, Obj]:
+        found = self._by_namespace.get((resource, namespace), ())
+        return {ref: self._by_resource[resource][ref].obj for ref in found}
 
     def owned_by(self, owner: Ref) -> dict[Ref, Obj]:
         found = ((ref, self.get(ref)) for ref in sorted(self._by_owner.get(owner, ())))

@@ -8,7 +8,9 @@ that can fail for an object's sake.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +25,49 @@ TOKEN_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 Connection = Callable[[], kopf.ConnectionInfo]
 
 
-async def watch(engine: Engine, connect: Connection, stop: Any) -> None:
-    """Watch every kind of the engine until `stop` (an asyncio.Event) is set. Raises what ends kopf."""
+async def watch(engine: Engine, connect: Connection, stop: asyncio.Event) -> None:
+    """Watch every kind of the engine that is served until `stop` is set. Raises what ends kopf.
+
+    kopf finds out once, at its start, what is served: it is started anew when that has changed.
+    """
+    await _first(stop, engine.discovered)
+    while not stop.is_set():
+        engine.regrouped.clear()
+        turn = asyncio.Event()
+        # made before kopf starts: what it did not see then, it cancels at its end
+        waiting = [asyncio.create_task(event.wait()) for event in (stop, engine.regrouped)]
+        for task in waiting:
+            task.add_done_callback(partial(_set, turn))
+        try:
+            await _watch_once(engine, connect, turn)
+        finally:
+            for task in waiting:
+                task.cancel()
+        if not (stop.is_set() or engine.regrouped.is_set()):  # it ended by itself, as it does on a signal
+            return
+
+
+def _set(event: asyncio.Event, _: object) -> None:
+    event.set()
+
+
+async def _first(*events: asyncio.Event) -> None:
+    waiting = [asyncio.create_task(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()
+
+
+async def _watch_once(engine: Engine, connect: Connection, stop: asyncio.Event) -> None:
     registry = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=registry)  # type: ignore[untyped-decorator]  # kopf is not followed: it types slowly
     async def login(**_: Any) -> kopf.ConnectionInfo:
         return connect()
 
-    for resource in sorted(engine.watched):
+    for resource in sorted(engine.watched - engine.missing):
         _observe(engine, registry, resource)
     await kopf.operator(
         registry=registry,

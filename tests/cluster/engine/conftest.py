@@ -93,8 +93,10 @@ Running = Callable[..., AbstractAsyncContextManager[Engine]]
 @pytest.fixture
 def running(toy_plane: ControlPlane) -> Running:
     @asynccontextmanager
-    async def run(cluster: Cluster, *, kubeconfig: Path | None = None, **pace: Any) -> AsyncIterator[Engine]:
-        kind = toys.ToyKind()
+    async def run(
+        cluster: Cluster, *, kubeconfig: Path | None = None, kind: toys.ToyKind | None = None, **pace: Any
+    ) -> AsyncIterator[Engine]:
+        kind = kind or toys.ToyKind()
         engine = Engine([kind], cluster, pace=Pace(**pace))
         configuration = await load_configuration(str(kubeconfig or toy_plane.kubeconfig), None)
         stop = asyncio.Event()

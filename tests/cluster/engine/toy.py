@@ -83,7 +83,7 @@ class ToyKind:
 
     resource = TOY
     model: type[BaseModel] = Toy
-    children = (CONFIGMAP, PVC)
+    children: tuple[Resource, ...] = (CONFIGMAP, PVC)
     finalizer = True
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ import pytest
 from cairn.api.platform import Platform
 from cairn.api.resources import NAMESPACE, SECRET, Obj, Ref
 from cairn.engine.cluster import Cluster, RefusedError
-from cairn.engine.gather import observe
+from cairn.engine.gather import Sources, observe
 from cairn.engine.kind import Observed
 from cairn.engine.store import Store
 from cairn.rds.kind import SellerRDSKind
@@ -41,7 +41,7 @@ class Forbidding:
 
 async def seen(cluster: Any) -> Observed:
     kind = SellerRDSKind(Platform())
-    return await observe(kind, DB, Store(), cast(Cluster, cluster), frozenset(), lambda _: None)
+    return await observe(kind, DB, Sources(Store(), cast(Cluster, cluster), (), ()), lambda _: None)
 
 
 async def test_observe_secrets_forbidden_outside_sellers_namespaces_sees_none() -> None:

@@ -8,6 +8,7 @@ import ssl
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -17,7 +18,7 @@ from cairn.api.conditions import Reason
 from cairn.api.platform import Platform
 from cairn.api.resources import SECRET, Obj, Ref, ref_of
 from cairn.api.sellerrds import SellerRDS
-from cairn.engine.kind import Action, ActionError, Observed
+from cairn.engine.kind import Action, ActionError, Io, Observed
 from cairn.rds import act as deeds
 from cairn.rds.credentials import Address, admin_login, connection
 from cairn.sql.postgresql import Target, tls_context
@@ -48,7 +49,7 @@ class Secrets:
 
 
 async def do(action: Action, io: Secrets) -> None:
-    await deeds.act(action, SellerRDS.model_validate(rds()), Observed(), io, Platform())
+    await deeds.act(action, SellerRDS.model_validate(rds()), Observed(), cast(Io, io), Platform())
 
 
 async def test_new_authority_comes_beside_the_one_that_the_server_still_shows() -> None:

@@ -170,6 +170,12 @@ def who_is(model: Priced) -> Participant:
     return replace(participant(model), held=None)
 
 
+def _made_for(who: Participant, plans: Mapping[str, ServicePlan]) -> dict[str, ServicePlan]:
+    """A plan of another kind is never in force."""
+    named = {who.base_plan or "", *(entry.plan_ref.name for entry in who.promotions if entry.plan_ref)}
+    return {name: plans[name] for name in sorted(named & plans.keys()) if plans[name].spec.for_ == who.kind}
+
+
 def made_on(model: Priced) -> date | None:
     """The day from which it costs; None for what does not exist yet, as in a quote."""
     try:
@@ -190,6 +196,7 @@ def spent(
     who = who_is(model)
     if made := made_on(model):
         since = max(since, midnight(made))
+    plans = _made_for(who, plans)
     return Bill(
         _standing(who, promotions, plans, billing.term_months, since, until),
         promotion_cost(who, promotions, plans, since, until),
@@ -253,12 +260,11 @@ def _ledger_of(
 ) -> _Ledger:
     """Only what counts, so that equal machines share one computation."""
     who = who_is(model)
-    named = {who.base_plan or "", *(entry.plan_ref.name for entry in who.promotions if entry.plan_ref)}
     windows = {entry.name for entry in who.promotions}
     return _ledger(
         who,
         tuple((name, promotions[name].spec) for name in sorted(windows & promotions.keys())),
-        tuple((name, plans[name].spec) for name in sorted(named & plans.keys())),
+        tuple((name, plan.spec) for name, plan in _made_for(who, plans).items()),
         billing.term_months,
         month_of(now),
         made if (made := made_on(model)) and made > month_of(now) else None,

@@ -24,7 +24,7 @@ from cairn.calendar.windows import Interval, intervals
 from cairn.calendar.zones import zone
 from cairn.cli.cost import Line, complain, total, within
 from cairn.cli.estate import Estate, add_source, label, obtain
-from cairn.cli.render import moment
+from cairn.cli.manifests import moment
 from cairn.cli.table import table
 
 DEFAULT_WORKER = Fraction(1)

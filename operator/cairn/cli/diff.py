@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import sys
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
@@ -19,8 +18,9 @@ from cairn.api.platform import Platform
 from cairn.api.resources import Obj, Ref, ref_of
 from cairn.api.text import to_yaml
 from cairn.cli.kinds import kinds
+from cairn.cli.manifests import ENVIRONMENT, add_cluster, add_files, load
 from cairn.cli.rehearsal import Outcome
-from cairn.cli.render import add_files, explain, load, rehearse_all
+from cairn.cli.render import explain, rehearse_all
 from cairn.cli.world import World
 from cairn.engine import render
 from cairn.engine.cluster import (
@@ -35,14 +35,12 @@ from cairn.engine.cluster import (
 )
 from cairn.engine.kind import Kind
 
-ENVIRONMENT = "CAIRN_KUBECONFIG"
 _NOISE = ("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp")
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     add_files(parser)
-    parser.add_argument("--kubeconfig", default=os.environ.get(ENVIRONMENT), help=f"by default ${ENVIRONMENT}")
-    parser.add_argument("--context", help="context in that file; its current one by default")
+    add_cluster(parser)
     parser.epilog = (
         "Another kubeconfig than a named one is never read. Exit code: 0 no difference, 1 differences, or something"
         " that can't work, 2 wrong usage or no answer."

@@ -5,9 +5,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from cairn.api.platform import Platform
 from cairn.api.promotion import Promotion
 from cairn.api.pushsubscription import PushSubscription
 from cairn.api.resources import (
+    ALL,
     PROMOTION,
     PUSHSUBSCRIPTION,
     SELLER,
@@ -24,6 +24,7 @@ from cairn.api.resources import (
     SERVICEPLAN,
     Obj,
     Ref,
+    Resource,
     ref_of,
 )
 from cairn.api.seller import Billing, Seller
@@ -32,11 +33,10 @@ from cairn.api.sellervm import SellerVM
 from cairn.api.serviceplan import ServicePlan
 from cairn.calendar.capacity import wanted_plans
 from cairn.calendar.cost import Priced
-from cairn.cli.render import load
+from cairn.cli.manifests import ENVIRONMENT, add_cluster, add_files, load
 
-ENVIRONMENT = "CAIRN_KUBECONFIG"
-PRICED = (SELLER, SELLERVM, SELLERRDS, PUSHSUBSCRIPTION)
-READ = (SERVICEPLAN, PROMOTION, *PRICED)
+REFERRED = (SERVICEPLAN, PROMOTION, SELLER)
+READ = (*REFERRED, SELLERVM, SELLERRDS, PUSHSUBSCRIPTION)
 _Model = ServicePlan | Promotion | Priced
 _MODELS: dict[str, type[_Model]] = {
     "ServicePlan": ServicePlan,
@@ -85,30 +85,32 @@ def plan_name(model: Priced) -> str:
 
 def add_source(parser: argparse.ArgumentParser) -> None:
     """Arguments of commands that read files, or a cluster where none are named."""
-    parser.add_argument("files", nargs="*", metavar="FILE", help="YAML or JSON, a directory, or - for stdin")
+    add_files(parser, "*")
     parser.add_argument("-n", "--namespace", metavar="NS", help="only this seller's namespace")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="platform settings, for the currency")
     add_cluster(parser)
 
 
-def add_cluster(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--kubeconfig", default=os.environ.get(ENVIRONMENT), help=f"by default ${ENVIRONMENT}")
-    parser.add_argument("--context", help="context in that file; its current one by default")
-
-
 def obtain(command: str, args: argparse.Namespace, *, live: bool) -> Estate | int:
-    """Everything, or the exit code after saying what is wrong."""
+    """Everything in files and cluster, or the exit code after saying what is wrong."""
+    return _obtain(command, args, live=live, only_files=False)
+
+
+def quoted(command: str, args: argparse.Namespace) -> Estate | int:
+    """What is in the files, priced by the cluster's plans, promotions and sellers where the files hold none."""
+    return _obtain(command, args, live=bool(args.kubeconfig), only_files=True)
+
+
+def _obtain(command: str, args: argparse.Namespace, *, live: bool, only_files: bool) -> Estate | int:
+    loaded = load(command, args) if args.files else ([], None)
+    if isinstance(loaded, int):
+        return loaded
+    files, settings = loaded
     try:
-        if args.files:
-            loaded = load(command, args)
-            if isinstance(loaded, int):
-                return loaded
-            objects, platform = loaded
-        else:
-            objects, platform = [], Platform.load(args.config) if args.config else Platform()
-        if live:
-            objects = _over(objects, _live(args, only_what_is_named=bool(args.files)))
-        return estate(objects, None if args.config else _currency(objects), platform, args.namespace)
+        platform = settings or (Platform.load(args.config) if args.config else Platform())
+        objects = _over(files, _live(args, REFERRED if only_files else READ)) if live else files
+        currency = None if args.config else _currency(objects)
+        shown = {ref_of(obj) for obj in files} if only_files else None
+        return estate(objects, currency or platform.currency, shown, getattr(args, "namespace", None))
     except (UsageError, OSError, ValueError) as error:
         print(f"cairn {command}: {error}", file=sys.stderr)
         return 2
@@ -124,7 +126,7 @@ def _over(files: list[Obj], live: list[Obj]) -> list[Obj]:
     return list(standing.values())
 
 
-def _live(args: argparse.Namespace, *, only_what_is_named: bool) -> list[Obj]:
+def _live(args: argparse.Namespace, resources: Iterable[Resource]) -> list[Obj]:
     if not args.kubeconfig:
         raise UsageError(f"name FILES, or the cluster with --kubeconfig FILE or {ENVIRONMENT}")
     if not Path(args.kubeconfig).exists():
@@ -132,7 +134,7 @@ def _live(args: argparse.Namespace, *, only_what_is_named: bool) -> list[Obj]:
     from cairn.cli.live import UnreachableError, read  # files are priced without Kubernetes' client
 
     try:
-        return asyncio.run(read(READ if not only_what_is_named else (SERVICEPLAN, PROMOTION, SELLER), args))
+        return asyncio.run(read(resources, args.kubeconfig, args.context, getattr(args, "namespace", None)))
     except UnreachableError as error:
         raise UsageError(str(error)) from None
 
@@ -143,8 +145,10 @@ def _currency(objects: Iterable[Obj]) -> str | None:
     return next((price["currency"] for price in prices if price.get("currency")), None)
 
 
-def estate(objects: Iterable[Obj], currency: str | None, platform: Platform, namespace: str | None) -> Estate:
-    """The objects as their models. UsageError where `namespace` is nobody's."""
+def estate(
+    objects: Iterable[Obj], currency: str, shown: Collection[Ref] | None = None, namespace: str | None = None
+) -> Estate:
+    """The objects as their models: all, or those `shown`, or those in a namespace. UsageError where it is nobody's."""
     problems: list[str] = []
     plans: dict[str, ServicePlan] = {}
     promotions: dict[str, Promotion] = {}
@@ -163,6 +167,8 @@ def estate(objects: Iterable[Obj], currency: str | None, platform: Platform, nam
         else:
             models.append(found)
     sellers = {model.spec.namespace: model for model in models if isinstance(model, Seller)}
+    if shown is not None:
+        models = [model for model in models if _ref(model) in shown]
     if namespace is not None:
         _known(namespace, {home(model) for model in models})
         models = [model for model in models if home(model) == namespace]
@@ -170,7 +176,7 @@ def estate(objects: Iterable[Obj], currency: str | None, platform: Platform, nam
     models.sort(key=lambda model: (home(model), order.index(model.kind), model.metadata.name))
     for model in models:
         problems += _missing(model, plans, promotions)
-    return Estate(tuple(models), sellers, plans, promotions, currency or platform.currency, tuple(problems))
+    return Estate(tuple(models), sellers, plans, promotions, currency, tuple(problems))
 
 
 def _known(namespace: str, there: set[str]) -> None:
@@ -189,11 +195,16 @@ def _missing(model: Priced, plans: dict[str, ServicePlan], promotions: dict[str,
         if name not in plans:
             yield f"{me}: ServicePlan {name} does not exist: its price is in no sum; create it, or name another"
         elif plans[name].spec.for_ != model.kind:
-            yield f"{me}: ServicePlan {name} is for {plans[name].spec.for_}, not for {model.kind}: name another"
+            made_for = plans[name].spec.for_
+            yield f"{me}: ServicePlan {name} is for {made_for}, not for {model.kind}: it is in no sum; name another"
     if not isinstance(model, Seller):
         for entry in model.spec.promotions:
             if entry.name not in promotions:
                 yield f"{me}: Promotion {entry.name} does not exist: it is in no sum; create it, or remove the entry"
+
+
+def _ref(model: Priced) -> Ref:
+    return Ref(ALL[model.kind], model.metadata.namespace, model.metadata.name)
 
 
 def label(model: Priced) -> str:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterable
 
 from kubernetes.aio.config import ConfigException
@@ -18,10 +17,12 @@ class UnreachableError(Exception):
     """The cluster gave no answer, or refused."""
 
 
-async def read(resources: Iterable[Resource], args: argparse.Namespace) -> list[Obj]:
-    """All objects of these kinds: by args.kubeconfig and args.context, in args.namespace if there is one."""
+async def read(
+    resources: Iterable[Resource], kubeconfig: str, context: str | None, namespace: str | None = None
+) -> list[Obj]:
+    """All objects of these kinds, in one namespace if there is one."""
     try:
-        transport = KubernetesTransport(await load_configuration(args.kubeconfig, args.context))
+        transport = KubernetesTransport(await load_configuration(kubeconfig, context))
     except (ConfigException, OSError) as error:
         raise UnreachableError(str(error)) from None
     try:
@@ -29,7 +30,7 @@ async def read(resources: Iterable[Resource], args: argparse.Namespace) -> list[
         found: list[Obj] = []
         for resource in resources:
             try:
-                found += await cluster.list(resource, namespace=args.namespace if resource.namespaced else None)
+                found += await cluster.list(resource, namespace=namespace if resource.namespaced else None)
             except (ApiError, OSError) as error:
                 hint = ": is Cairn installed there?" if getattr(error, "status", 0) == NOT_FOUND else ""
                 raise UnreachableError(f"{resource.plural}: {error}{hint}") from None

@@ -8,16 +8,13 @@ import asyncio
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
-from cairn.api.platform import Platform
 from cairn.api.resources import PUSHSUBSCRIPTION, SELLER, SELLERRDS, SERVICEPLAN, Obj, ref_of
 from cairn.api.text import to_yaml
-from cairn.cli.check import check, is_ours
 from cairn.cli.kinds import kinds
-from cairn.cli.loader import Document, read
+from cairn.cli.manifests import add_cluster, add_files, load, moment
 from cairn.cli.rehearsal import Outcome, rehearse
-from cairn.cli.world import World, known
+from cairn.cli.world import World
 from cairn.engine import render
 from cairn.engine.kind import Kind
 
@@ -29,29 +26,17 @@ ORDER = (SERVICEPLAN, SELLER, SELLERRDS, PUSHSUBSCRIPTION)
 def add(parser: argparse.ArgumentParser) -> None:
     add_files(parser)
     parser.add_argument("--at", type=moment, metavar="TIME", help="as it would be then (RFC 3339 or a day); now")
+    parser.add_argument("--cost", action="store_true", help="show what it would cost instead")
+    add_cluster(parser, "with --cost: where plans, promotions and sellers are that no file holds")
     parser.epilog = (
         "What the files hold is taken as existing and working; of Secrets only names and keys are shown."
         " Exit code: 0 rendered, 1 something in the files can't work, 2 wrong usage."
     )
 
 
-def add_files(parser: argparse.ArgumentParser) -> None:
-    """Arguments that `render` and `diff` share."""
-    parser.add_argument("files", nargs="+", metavar="FILE", help="YAML or JSON, a directory, or - for stdin")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="platform settings; by default the defaults")
-
-
-def moment(text: str) -> datetime:
-    """A point in time; UTC where no offset is given."""
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        message = f"{text} is no time: write 2026-11-11T20:00:00+08:00 or 2026-11-11"
-        raise argparse.ArgumentTypeError(message) from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
 def run(args: argparse.Namespace) -> int:
+    if args.cost:
+        return _quote(args)
     loaded = load("render", args)
     if isinstance(loaded, int):
         return loaded
@@ -62,38 +47,15 @@ def run(args: argparse.Namespace) -> int:
     return explain(outcomes)
 
 
-def load(command: str, args: argparse.Namespace) -> tuple[list[Obj], Platform] | int:
-    """Objects and settings, or the exit code after saying what is wrong with them."""
-    try:
-        documents, broken = read(args.files)
-        platform = Platform.load(args.config) if args.config else Platform()
-    except (OSError, ValueError) as error:
-        print(f"cairn {command}: {error}", file=sys.stderr)
-        return 2
-    wrong = [str(error) for error in broken] + (_errors(documents) or _nameless(documents))
-    for line in wrong:
-        print(line, file=sys.stderr)
-    return 1 if wrong else (known(document.obj for document in documents), platform)
+def _quote(args: argparse.Namespace) -> int:
+    """What the files' resources would cost, before they are applied."""
+    from cairn.cli import cost, estate  # only a quote needs them
 
-
-def _errors(documents: Sequence[Document]) -> list[str]:
-    return [str(remark) for remark in check(filter(is_ours, documents)) if remark.level == "error"]
-
-
-def _nameless(documents: Sequence[Document]) -> list[str]:
-    """Objects without a name, of other kinds too: `check` judges ours alone, and takes generateName."""
-    found = []
-    for document in documents:
-        obj = document.obj
-        meta = obj.get("metadata")
-        if not known([obj]):
-            continue
-        if not isinstance(meta, dict) or not all(isinstance(meta.get(key, ""), str) for key in ("name", "namespace")):
-            found.append(f"{document.file}:{document.line(('metadata',))}: metadata is missing or malformed")
-        elif not meta.get("name"):
-            line = document.line(("metadata",))
-            found.append(f"{document.file}:{line}: metadata.name is missing: without one nothing can refer to it")
-    return found
+    found = estate.quoted("render", args)
+    if isinstance(found, int):
+        return found
+    print(cost.as_text(cost.priced(found, args.at or datetime.now(UTC)), found))
+    return cost.complain(found)
 
 
 async def rehearse_all(

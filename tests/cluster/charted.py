@@ -18,6 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import yaml
+
+from cluster import foreign
 from cluster.caller import Answer, Caller
 from devcluster import Cluster, ControlPlane, binary
 
@@ -121,6 +124,7 @@ def binding(name: str, role: str, subject: dict[str, str], kind: str = "ClusterR
 
 
 OTHER = "elsewhere"
+IMAGES = "cairn-images"
 OPERATOR_SUBJECT = {"kind": "ServiceAccount", "name": "cairn-operator", "namespace": SYSTEM}
 
 
@@ -140,6 +144,7 @@ def charted_cluster(directory: Path) -> Iterator[Charted]:
     plugins = ["OwnerReferencesPermissionEnforcement"]
     with ControlPlane.start(directory, name="charts", audit=False, admission=plugins) as plane:
         admin = Caller(plane.server, plane.directory / "pki")
+        plane.kubectl("apply", "-f", "-", input=yaml.safe_dump_all(foreign.crds()))
         helm(
             plane.kubeconfig, "install", "cairn", CHARTS / "cairn", "--namespace", SYSTEM, "--create-namespace",
             "--values", BUS, "--wait=hookOnly",

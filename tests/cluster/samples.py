@@ -6,6 +6,8 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from cluster import foreign
+
 _POD = {
     "automountServiceAccountToken": False,
     "securityContext": {"runAsNonRoot": True, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}},
@@ -22,6 +24,7 @@ _APP = {"app.kubernetes.io/name": "sample"}
 _TEMPLATE = {"metadata": {"labels": _APP}, "spec": _POD}
 _JOB = {"metadata": {"labels": _APP}, "spec": {**_POD, "restartPolicy": "Never"}}
 _CAIRN = "cairn.dev/v1alpha1"
+_WINDOW = {"name": "main", "start": "2026-11-10T20:00:00", "duration": "28h"}
 _RESOURCES = {"cpu": "1", "memory": "1Gi"}
 
 _KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
@@ -72,6 +75,18 @@ _KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
         "PodDisruptionBudget",
         {"spec": {"maxUnavailable": 1, "selector": {"matchLabels": _APP}}},
     ),
+    "ingresses": (
+        "networking.k8s.io/v1",
+        "Ingress",
+        {"spec": {"defaultBackend": {"service": {"name": "x", "port": {"number": 80}}}}},
+    ),
+    "horizontalpodautoscalers": (
+        "autoscaling/v2",
+        "HorizontalPodAutoscaler",
+        {"spec": {"maxReplicas": 2, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "x"}}},
+    ),
+    "nodes": ("v1", "Node", {}),
+    **{r.plural: (r.api_version, r.kind, {"spec": {}}) for r in foreign.RESOURCES if r != foreign.PODMETRICS},
     "storageclasses": ("storage.k8s.io/v1", "StorageClass", {"provisioner": "none"}),
     "leases": ("coordination.k8s.io/v1", "Lease", {"spec": {"holderIdentity": "a", "leaseDurationSeconds": 12}}),
     "rolebindings": ("rbac.authorization.k8s.io/v1", "RoleBinding", {}),
@@ -94,8 +109,18 @@ _KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
         "PushSubscription",
         {"spec": {"databaseRef": {"name": "shop-db"}, "databaseName": "shop", "shops": ["55501"]}},
     ),
+    "sellervms": (_CAIRN, "SellerVM", {"spec": {"planRef": {"name": "x"}, "image": {"name": "debian-12"}}}),
+    "promotions": (_CAIRN, "Promotion", {"spec": {"timeZone": "UTC", "windows": [_WINDOW]}}),
+    "operations": (
+        _CAIRN,
+        "Operation",
+        {"spec": {"target": {"kind": "SellerVM", "name": "web"}, "action": "restart"}},
+    ),
 }
-_CLUSTER_SCOPED = ("namespaces", "persistentvolumes", "storageclasses", "sellers", "serviceplans")
+CLUSTER_SCOPED = (
+    "namespaces", "nodes", "persistentvolumes", "storageclasses", "clusterroles", "volumesnapshotclasses",
+    "sellers", "serviceplans", "promotions",
+)  # fmt: skip
 
 
 def sample(plural: str, name: str, namespace: str) -> dict[str, Any]:
@@ -104,6 +129,6 @@ def sample(plural: str, name: str, namespace: str) -> dict[str, Any]:
     meta: dict[str, Any] = {"name": name}
     if plural in ("jobs", "cronjobs"):
         meta["labels"] = dict(_APP)  # else the API server copies the template's
-    if plural not in _CLUSTER_SCOPED:
+    if plural not in CLUSTER_SCOPED:
         meta["namespace"] = namespace
     return copy.deepcopy({"apiVersion": api_version, "kind": kind, "metadata": meta, **rest})

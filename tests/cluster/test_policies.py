@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from cairn.api.resources import DATAVOLUME, SECRET, VIRTUALMACHINE, VOLUMESNAPSHOT, Resource
 from cluster.caller import Caller
 from cluster.charted import LABELS, ROLES, SELLER, SYSTEM, Charted, binding, refused_by, until
 from cluster.samples import sample
@@ -28,8 +29,13 @@ FORGED = [
 
 @pytest.fixture(scope="session")
 def tenant(charted: Charted) -> Caller:
-    """An ISV's account with Kubernetes' own role `admin` in the Seller's namespace."""
-    return charted.account(SELLER, "isv", "admin")
+    """An ISV's account with Kubernetes' own role `admin` in the Seller's namespace, and KubeVirt's and CDI's."""
+    groups = ["kubevirt.io", "pool.kubevirt.io", "cdi.kubevirt.io", "snapshot.storage.k8s.io"]
+    rules = [{"apiGroups": groups, "resources": ["*"], "verbs": ["*"]}]
+    charted.admin.create(f"{ROLES}/clusterroles", {"metadata": {"name": "machines"}, "rules": rules})
+    tenant = charted.account(SELLER, "isv", "admin", "machines")
+    until(lambda: tenant.get(VIRTUALMACHINE.path(SELLER)), lambda a: a.ok)
+    return tenant
 
 
 def configmap(name: str, **meta: Any) -> dict[str, Any]:
@@ -79,11 +85,12 @@ def test_seller_labels_set_by_a_cluster_admin_are_taken(charted: Charted) -> Non
 # Data
 
 
-@pytest.mark.parametrize("plural", ["persistentvolumeclaims", "secrets"])
+@pytest.mark.parametrize("plural", ["persistentvolumeclaims", "secrets", "datavolumes", "volumesnapshots"])
 @pytest.mark.parametrize("who", ["admin", "operator", "tenant"])
 def test_retained_data_is_deleted_only_when_confirmed(charted: Charted, tenant: Caller, plural: str, who: str) -> None:
     caller = {"admin": charted.admin, "operator": charted.operator, "tenant": tenant}[who]
-    path = f"/api/v1/namespaces/{SELLER}/{plural}"
+    path = {"datavolumes": DATAVOLUME, "volumesnapshots": VOLUMESNAPSHOT}.get(plural, SECRET).path(SELLER)
+    path = path.replace("/secrets", f"/{plural}")
     body = sample(plural, f"data-{who}", SELLER)
     body["metadata"]["labels"] = {"cairn.dev/retain": "true"}
     assert charted.operator.create(path, body).ok
@@ -219,12 +226,24 @@ def _template(kind: str, where: str) -> tuple[str, dict[str, Any]]:
         pod["volumes"] = [
             {"name": "x", "ephemeral": {"volumeClaimTemplate": {**claim, "metadata": {"labels": labels}}}}
         ]
+    elif where == "machines":
+        body["spec"]["template"] = {"metadata": {"labels": labels}, "spec": {}}
+    elif where == "disks":
+        body["spec"]["dataVolumeTemplates"] = [{"metadata": {"name": "x", "labels": labels}}]
+    elif where.startswith("pool"):
+        inner = {"machines": {"template": {"metadata": {"labels": labels}}}, "disks": {"dataVolumeTemplates": [claim]}}
+        spec = inner.get(where.removeprefix("pool-"), {})
+        body["spec"]["virtualMachineTemplate"] = {"metadata": {} if spec else {"labels": labels}, "spec": spec}
     elif kind == "cronjobs":
         body["spec"]["jobTemplate"]["spec"]["template"].setdefault("metadata", {})["labels"] = labels
     else:
         body["spec"]["template"]["metadata"]["labels"] |= labels
-    group = {"pods": "/api/v1", "cronjobs": "/apis/batch/v1", "jobs": "/apis/batch/v1"}.get(kind, "/apis/apps/v1")
-    return f"{group}/namespaces/{SELLER}/{kind}", body
+    return Resource(*_group_of(body), body["kind"], kind).path(SELLER), body
+
+
+def _group_of(body: dict[str, Any]) -> tuple[str, str]:
+    group, _, version = body["apiVersion"].rpartition("/")
+    return group, version
 
 
 @pytest.mark.parametrize(
@@ -237,6 +256,11 @@ def _template(kind: str, where: str) -> tuple[str, dict[str, Any]]:
         ("cronjobs", "pods"),
         ("pods", "ephemeral"),
         ("deployments", "ephemeral"),
+        ("virtualmachines", "machines"),
+        ("virtualmachines", "disks"),
+        ("virtualmachinepools", "pool"),
+        ("virtualmachinepools", "pool-machines"),
+        ("virtualmachinepools", "pool-disks"),
     ],
 )
 def test_owner_labels_forged_in_a_template_are_refused(tenant: Caller, kind: str, where: str) -> None:
@@ -296,3 +320,54 @@ def rule(resource: str, group: str = "") -> dict[str, Any]:
 
 def account(name: str) -> dict[str, str]:
     return {"kind": "ServiceAccount", "name": name, "namespace": SYSTEM}
+
+
+# Who may run things
+
+
+def test_staff_makes_operations_and_changes_no_spec(charted: Charted) -> None:
+    staff = charted.account(SELLER, "staff", "cairn-staff")
+    here = f"{CAIRN}/namespaces/{SELLER}"
+    assert charted.admin.create(f"{here}/sellervms", sample("sellervms", "staffed", SELLER)).ok
+    operation = sample("operations", "restart-staffed", SELLER)
+    made = until(lambda: staff.create(f"{here}/operations", operation), lambda a: a.ok)
+    assert made.ok
+    for answer in (
+        staff.merge(f"{here}/sellervms/staffed", {"spec": {"powerState": "Stopped"}}),
+        staff.delete(f"{here}/sellervms/staffed"),
+        staff.create(f"{here}/sellervms", sample("sellervms", "new", SELLER)),
+        staff.merge(f"{here}/operations/restart-staffed", {"spec": {"action": "stop"}}),
+        staff.get(f"/api/v1/namespaces/{SELLER}/secrets"),
+        staff.create(f"{CAIRN}/namespaces/default/operations", operation),
+    ):
+        assert answer.status in (403, 400), answer
+    assert staff.get(f"{here}/sellervms/staffed").ok
+    assert staff.delete(f"{here}/operations/restart-staffed").ok
+
+
+def test_catalogue_shows_plans_and_promotions(charted: Charted) -> None:
+    reader = charted.account(SELLER, "reader", "cairn-viewer")
+    subject = {"kind": "ServiceAccount", "name": "reader", "namespace": SELLER}
+    assert reader.get(f"{CAIRN}/promotions").status == 403
+    assert charted.admin.create(f"{ROLES}/clusterrolebindings", binding("reader", "cairn-catalogue", subject)).ok
+    for kind in ("promotions", "serviceplans"):
+        until(lambda kind=kind: reader.get(f"{CAIRN}/{kind}"), lambda a: a.ok)  # type: ignore[misc]
+    assert reader.get(f"{CAIRN}/sellers").status == 403
+    for kind in ("sellervms", "operations"):
+        until(lambda kind=kind: reader.get(f"{CAIRN}/namespaces/{SELLER}/{kind}"), lambda a: a.ok)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("who", ["kubevirt:kubevirt-controller", "cdi:cdi-sa", "default:somebody"])
+def test_labels_copied_by_kubevirt_and_cdi_are_taken_and_by_others_not(charted: Charted, who: str) -> None:
+    namespace, name = who.split(":")
+    charted.make_namespace(namespace)
+    controller = charted.account(namespace, name)
+    subject = {"kind": "ServiceAccount", "name": name, "namespace": namespace}
+    assert charted.admin.create(f"{RBAC}/{SELLER}/rolebindings", binding(name, "admin", subject)).ok
+    path = f"/api/v1/namespaces/{SELLER}/configmaps"
+    until(lambda: controller.get(path), lambda a: a.ok)
+    answer = controller.create(path, configmap(f"copied-by-{name}", labels={"cairn.dev/owner-name": "web"}))
+    if who == "default:somebody":
+        refused_by("cairn-owner-labels", answer)
+    else:
+        assert answer.ok, answer

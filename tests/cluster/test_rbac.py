@@ -15,9 +15,12 @@ from typing import Any
 
 import pytest
 
+from cairn.api.resources import HPA, PODMETRICS
+from cairn.api.resources import SELLER as SELLERS
+from cluster import foreign
 from cluster.caller import Answer
-from cluster.charted import LABELS, OPERATOR_SUBJECT, ROLES, SELLER, SYSTEM, Charted, binding, until
-from cluster.samples import sample
+from cluster.charted import IMAGES, LABELS, OPERATOR_SUBJECT, ROLES, SELLER, SYSTEM, Charted, binding, until
+from cluster.samples import CLUSTER_SCOPED, sample
 
 
 @dataclass(frozen=True)
@@ -53,10 +56,20 @@ _OTHER = (
     "apps/statefulsets",
     "apps/deployments",
     "networking.k8s.io/networkpolicies",
+    "networking.k8s.io/ingresses",
     "policy/poddisruptionbudgets",
+    "autoscaling/horizontalpodautoscalers",
+    "gateway.networking.k8s.io/httproutes",
+    "kubevirt.io/virtualmachines",
+    "pool.kubevirt.io/virtualmachinepools",
+    "cdi.kubevirt.io/datavolumes",
+    "snapshot.storage.k8s.io/volumesnapshots",
 )
-_KINDS = ("sellers", "serviceplans", "sellerrdses", "pushsubscriptions")
-_OWNERS = ("sellers", "sellerrdses", "pushsubscriptions")
+_OWNERS = ("sellers", "sellervms", "sellerrdses", "pushsubscriptions")
+_KINDS = (*_OWNERS, "serviceplans", "promotions", "operations")
+
+
+_GUEST = "subresources.kubevirt.io/virtualmachineinstances"
 
 
 def rights(where: str, verbs: str, *resources: str, name: str = "") -> Iterator[Right]:
@@ -65,7 +78,7 @@ def rights(where: str, verbs: str, *resources: str, name: str = "") -> Iterator[
 
 NEEDS = [
     # kopf lists and watches every kind; the engine reads one anew before it acts on it
-    *rights("cluster", "get list watch", "namespaces", *_CORE, *_OTHER),
+    *rights("cluster", "get list watch", "namespaces", *_CORE, *_OTHER, "kubevirt.io/virtualmachineinstances"),
     # its own kinds: read; finalizer and status by server-side apply, on objects that exist
     *rights("cluster", "get list watch patch", *(f"cairn.dev/{kind}" for kind in _KINDS)),
     *rights("cluster", "patch", *(f"cairn.dev/{kind}/status" for kind in _KINDS)),
@@ -75,25 +88,42 @@ NEEDS = [
     *rights("cluster", "create patch", "namespaces"),
     *rights("cluster", "get create patch", "rbac.authorization.k8s.io/rolebindings"),
     *rights("cluster", "bind", "rbac.authorization.k8s.io/clusterroles", name="cairn-seller-namespace"),
-    # a database's volume is kept, and grows where its class lets it; transitions are told
+    # a volume with data is kept, and grows where its class lets it; transitions are told
     *rights("cluster", "get patch", "persistentvolumes"),
     *rights("cluster", "get", "storage.k8s.io/storageclasses"),
+    *rights("cluster", "list", "snapshot.storage.k8s.io/volumesnapshotclasses"),
     *rights("cluster", "create", "events"),
+    # room for a promotion; what KubeVirt can do here
+    *rights("cluster", "list", "nodes"),
+    *rights("cluster", "get", "kubevirt.io/kubevirts"),
     # children are applied (create and patch), pruned (delete)
     *rights("seller", "create patch delete", *_CORE[1:], *_OTHER),
     *rights("seller", "get create patch delete", "secrets"),
     *rights("seller", "patch", "pods/resize"),
+    # a clone loses its traffic; a database is restarted, a machine too
+    *rights("seller", "patch delete", "pods"),
+    *rights("seller", "delete", "kubevirt.io/virtualmachineinstances"),
+    # a snapshot that is worth something; load
+    *rights("seller", "update", *(f"{_GUEST}/{part}" for part in ("freeze", "unfreeze"))),
+    *rights("seller", "list", "metrics.k8s.io/pods"),
+    # an Operation: the machine that it clones; its own end
+    *rights("seller", "create", "cairn.dev/sellervms"),
+    *rights("seller", "delete", "cairn.dev/operations"),
+    # an image of the platform, from the one namespace with images
+    *rights("images", "get", "cdi.kubevirt.io/datasources"),
+    *rights("images", "create", "cdi.kubevirt.io/datavolumes/source"),
     # the Lease, and the bus account
     *rights("own", "create", "coordination.k8s.io/leases"),
     *rights("own", "get update", "coordination.k8s.io/leases", name="cairn-operator"),
     *rights("own", "get", "secrets", name="cairn-bus-account"),
 ]
 
-_VERSIONS = {"cairn.dev": "v1alpha1"}
-_CLUSTER_SCOPED = ("namespaces", "persistentvolumes", "storageclasses", "sellers", "serviceplans", "clusterroles")
+_VERSIONS = {resource.group: resource.version for resource in (*foreign.RESOURCES, SELLERS, HPA)}
+_NAMESPACES = {"cluster": SELLER, "seller": SELLER, "images": IMAGES, "own": SYSTEM}
 _ROLE = {
     "cluster": f"{ROLES}/clusterroles/cairn-operator",
     "seller": f"{ROLES}/clusterroles/cairn-seller-namespace",
+    "images": f"{ROLES}/namespaces/{IMAGES}/roles/cairn-images",
     "own": f"{ROLES}/namespaces/{SYSTEM}/roles/cairn-operator",
 }
 _serial = itertools.count(1)
@@ -102,7 +132,7 @@ _serial = itertools.count(1)
 def collection(right: Right, namespace: str = "") -> str:
     plural = right.plural.split("/")[0]
     root = f"/apis/{right.group}/{_VERSIONS.get(right.group, 'v1')}" if right.group else "/api/v1"
-    inside = f"/namespaces/{namespace}" if namespace and plural not in _CLUSTER_SCOPED else ""
+    inside = f"/namespaces/{namespace}" if namespace and plural not in CLUSTER_SCOPED else ""
     return f"{root}{inside}/{plural}"
 
 
@@ -117,12 +147,13 @@ class _Deed:
         self.right = right
         self.operator = cluster.operator
         # a Seller's events stand in `default`, as those of every cluster-scoped object
-        self.namespace = SYSTEM if right.where == "own" else "default" if right.resource == "events" else SELLER
+        self.namespace = "default" if right.resource == "events" else _NAMESPACES[right.where]
         self.name = right.name or f"t{next(_serial)}"
         self.path = collection(right, self.namespace)
 
     def __call__(self) -> Answer:
         special = {"bind": self.bind, "finalizers": self.own, "resize": self.resize, "status": self.status}
+        special |= dict.fromkeys(("source", "freeze", "unfreeze"), self.ask)
         for part, do in special.items():
             if self.right.verb == part or self.right.plural.endswith(f"/{part}"):
                 return do()
@@ -131,7 +162,8 @@ class _Deed:
         return getattr(self, self.right.verb)()  # type: ignore[no-any-return]
 
     def list(self) -> Answer:
-        return self.operator.get(collection(self.right) + "?limit=1")
+        path = collection(self.right) if self.right.where == "cluster" else self.path
+        return self.operator.get(f"{path}?limit=1")
 
     def watch(self) -> Answer:
         return self.operator.get(collection(self.right) + "?watch=true&timeoutSeconds=1")
@@ -168,6 +200,11 @@ class _Deed:
         containers[0]["resources"] = {"requests": {"cpu": "20m"}, "limits": {"memory": "64Mi"}}
         return self.operator.merge(f"{self.path}/{self.name}/resize", {"spec": {"containers": containers}})
 
+    def ask(self) -> Answer:
+        """Of what KubeVirt's and CDI's own servers ask the authorizer: the same question."""
+        allowed = may(self.cluster, self.right)
+        return Answer(200 if allowed else 403, {})
+
     def own(self) -> Answer:
         """Make a child whose owner reference blocks the owner's deletion."""
         owner = self.cluster.admin.get(f"{self.path}/{self.made()}").body
@@ -189,6 +226,8 @@ class _Deed:
 
     def sample(self) -> dict[str, Any]:
         body = sample(self.right.plural.split("/")[0], self.name, self.namespace)
+        if self.right.group == PODMETRICS.group:
+            return {"apiVersion": PODMETRICS.api_version, "kind": PODMETRICS.kind, "metadata": body["metadata"]}
         if self.right.plural == "namespaces":
             body["metadata"]["labels"] = dict(LABELS)
         return body
@@ -275,7 +314,7 @@ def without(cluster: Charted, right: Right) -> Iterator[None]:
 def may(cluster: Charted, right: Right) -> bool:
     """What the authorizer says, which learns of a changed role a moment later."""
     plural, _, sub = right.plural.partition("/")
-    namespace = {"cluster": "", "seller": SELLER, "own": SYSTEM}[right.where]
+    namespace = "" if right.where == "cluster" else _NAMESPACES[right.where]
     attributes = {"verb": right.verb, "group": right.group, "resource": plural, "subresource": sub}
     attributes |= {"name": right.name, "namespace": namespace, "version": "*"}
     body = {"spec": {"resourceAttributes": attributes}, "apiVersion": "authorization.k8s.io/v1"}

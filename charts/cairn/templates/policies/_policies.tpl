@@ -29,7 +29,7 @@ authorizer.group('cairn.dev').resource('sellers').check('administer').allowed()
 
 {{/* Kubernetes' own controllers, which copy labels from a template to what they make from it, and the ones that the values trust. */}}
 {{- define "cairn.copiesLabels" -}}
-'system:serviceaccounts:kube-system' in request.userInfo.groups || request.userInfo.username in {{ concat (list "system:kube-controller-manager") .Values.policies.trustedUsers | toJson | replace "\"" "'" }}
+'system:serviceaccounts:kube-system' in request.userInfo.groups || request.userInfo.username in {{ concat (list "system:kube-controller-manager") .Values.policies.virtualization .Values.policies.trustedUsers | toJson | replace "\"" "'" }}
 {{- end }}
 
 {{/*

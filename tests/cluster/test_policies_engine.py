@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from cairn.api.conditions import ready
 from cairn.api.pushsubscription import PushSubscription
 from cairn.api.resources import PUSHSUBSCRIPTION, PVC, SECRET, Obj, Ref, Resource
 from cairn.engine import render
+from cairn.engine.clock import Clock
 from cairn.engine.cluster import Cluster, KubernetesTransport, load_configuration
 from cairn.engine.kind import Action, Child, Io, Observed, Plan
 from cairn.engine.reconcile import Reconciler
@@ -56,7 +57,7 @@ async def test_engine_deletes_retained_data_that_the_spec_gives_up(charted: Char
     configuration.api_key = {"BearerToken": f"Bearer {charted.operator.token}"}
     cluster = Cluster(KubernetesTransport(configuration))
     try:
-        engine = Reconciler({PUSHSUBSCRIPTION: GivesUp()}, cluster, Store(), frozenset(), lambda: datetime.now(UTC))
+        engine = Reconciler({PUSHSUBSCRIPTION: GivesUp()}, cluster, Store(), frozenset(), Clock())
         await engine.reconcile(Ref(PUSHSUBSCRIPTION, SELLER, "given-up"))
     finally:
         await cluster.close()

@@ -20,6 +20,7 @@ from cairn.api.platform import Platform
 from cairn.api.resources import LEASE, Ref
 from cairn.cli.kinds import kinds
 from cairn.engine import health
+from cairn.engine.clock import Clock
 from cairn.engine.cluster import Cluster, KubernetesTransport, load_configuration
 from cairn.engine.lease import LEASE_NAME, Election
 from cairn.engine.loop import Engine, Pace
@@ -48,13 +49,13 @@ def run(args: argparse.Namespace) -> int:
         print(f"cairn operator: --config: {error}", file=sys.stderr)
         return 2
     try:
-        return asyncio.run(_serve(args, platform))
+        return asyncio.run(serve(args, platform, Clock()))
     except ConfigException as error:
         print(f"cairn operator: {error}", file=sys.stderr)
         return 2
 
 
-async def _serve(args: argparse.Namespace, platform: Platform) -> int:
+async def serve(args: argparse.Namespace, platform: Platform, clock: Clock) -> int:
     """0 after an orderly stop, 1 when the Lease or the watch was lost: the kubelet starts it again."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -64,7 +65,8 @@ async def _serve(args: argparse.Namespace, platform: Platform) -> int:
     identity = f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
     election = Election(lease_client, Ref(LEASE, platform.namespace, LEASE_NAME), identity)
     cluster = Cluster(KubernetesTransport(configuration), may_write=election.leads)
-    engine = Engine(kinds(platform), cluster, pace=Pace(workers=args.workers, resync_seconds=args.resync))
+    pace = Pace(workers=args.workers, resync_seconds=args.resync)
+    engine = Engine(kinds(platform), cluster, pace=pace, clock=clock)
     served = health.Health()
     server = health.serve(served, args.port, args.host)
     log.info("standing by, health and metrics on port %d", server.server_port)

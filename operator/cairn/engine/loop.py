@@ -8,12 +8,12 @@ import logging
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from cairn.api.resources import Obj, Ref, Resource, ref_of
 from cairn.engine import metrics
+from cairn.engine.clock import Clock
 from cairn.engine.cluster import ApiError, Cluster, NotLeaderError
 from cairn.engine.discovery import missing_apis
 from cairn.engine.kind import Kind, Within
@@ -58,7 +58,7 @@ class Engine:
         cluster: Cluster,
         *,
         pace: Pace | None = None,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Clock | None = None,
     ) -> None:
         by_resource = {kind.resource: kind for kind in kinds}
         self.pace = pace or Pace()
@@ -70,7 +70,9 @@ class Engine:
         self.missing: frozenset[Resource] = frozenset()
         self.discovered = asyncio.Event()
         self.regrouped = asyncio.Event()
-        self.reconciler = Reconciler(by_resource, cluster, self.store, self.watched, now, lambda: self.missing)
+        self.reconciler = Reconciler(
+            by_resource, cluster, self.store, self.watched, clock or Clock(), lambda: self.missing
+        )
         self.listed: set[Resource] = set()
         self._listed_all = asyncio.Event()
         self.heartbeat_at = time.monotonic()

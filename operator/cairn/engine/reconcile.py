@@ -12,7 +12,6 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -20,6 +19,7 @@ from pydantic import ValidationError
 from cairn.api.conditions import Condition, Reason, not_ready, stalled
 from cairn.api.resources import Obj, Ref, Resource, ref_of
 from cairn.engine import render
+from cairn.engine.clock import Clock
 from cairn.engine.cluster import Cluster, ConflictError, RefusedError, UnavailableError
 from cairn.engine.events import Recorder
 from cairn.engine.gather import Sources, is_own, observe
@@ -63,7 +63,7 @@ class Reconciler:
         cluster: Cluster,
         store: Store,
         watched: frozenset[Resource],
-        now: Callable[[], datetime],
+        clock: Clock,
         missing: Callable[[], frozenset[Resource]] = frozenset,
     ) -> None:
         self.kinds = kinds
@@ -71,7 +71,7 @@ class Reconciler:
         self.store = store
         self.watched = watched
         self.missing = missing
-        self.now = now
+        self.clock = clock
         self.recorder = Recorder(cluster)
         self.wanted_by: dict[Want, set[Ref]] = defaultdict(set)
         self._settled: dict[Ref, tuple[str, str]] = {}
@@ -95,7 +95,7 @@ class Reconciler:
         if kind.finalizer and not deleting:
             obj = await self._hold_on(obj)
         observed = await self._observe(kind, obj)
-        plan = kind.plan(obj, observed, self.now())
+        plan = kind.plan(obj, observed, self.clock.now())
         return await self._carry_out(kind, obj, observed, plan, deleting=deleting)
 
     async def _carry_out(self, kind: Kind, obj: Obj, observed: Observed, plan: Plan, *, deleting: bool) -> Result:
@@ -117,7 +117,7 @@ class Reconciler:
         await self._say(obj, plan.status, plan.conditions)
         if deleting and plan.released:
             await self._let_go(obj)
-        after = None if plan.next is None else max((plan.next - self.now()).total_seconds(), 0.5)
+        after = None if plan.next is None else self.clock.seconds_until(plan.next)
         return Result(again=applied or pruned or acted, after_seconds=after)
 
     async def _observe(self, kind: Kind, obj: Obj) -> Observed:
@@ -206,11 +206,11 @@ class Reconciler:
         return bool(plan.actions)
 
     async def _say(self, obj: Obj, fields: Mapping[str, Any], conditions: tuple[Condition, ...]) -> None:
-        await self._write_status(obj, status_of(obj, fields, conditions, self.now()))
+        await self._write_status(obj, status_of(obj, fields, conditions, self.clock.now()))
 
     async def _suspend(self, obj: Obj) -> None:
         condition = Condition("Suspended", True, Reason.SUSPENDED, "spec.suspend is true: Cairn keeps its hands off")
-        await self._write_status(obj, suspended_status(obj, condition, self.now()))
+        await self._write_status(obj, suspended_status(obj, condition, self.clock.now()))
 
     async def say_failure(self, key: Ref, message: str) -> None:
         """Tell on the object what keeps its passes from ending: only a log would see it otherwise."""
@@ -233,7 +233,7 @@ class Reconciler:
         WRITES.labels(obj["kind"], "status").inc()
         for condition in transitions(obj, status):
             TRANSITIONS.labels(obj["kind"], condition["type"], condition["reason"]).inc()
-            await self.recorder.record(obj, condition, self.now())
+            await self.recorder.record(obj, condition, self.clock.now())
 
     async def _hold_on(self, obj: Obj) -> Obj:
         if FINALIZER in obj["metadata"].get("finalizers", ()):

@@ -23,11 +23,16 @@ PORTS = 3
 _APPLY = ("apply", "--server-side", "--force-conflicts", "--filename=-")
 
 
+def install(plane: ControlPlane) -> None:
+    """CRDs and objects only: nothing admits and nothing acts."""
+    _definitions(plane)
+    _objects(plane)
+
+
 def start(plane: ControlPlane, ports: list[int]) -> None:
     """Install what virt-operator would, start both processes, and return when the webhooks decide."""
     api_port, console_port, controller_port = ports
-    _definitions(plane)
-    _objects(plane)
+    install(plane)
     certificate = plane.directory / "pki" / "apiserver"
     own = [f"{certificate}.crt", f"{certificate}.key"]
     listen = ["--listen=127.0.0.1", "-v=2"]

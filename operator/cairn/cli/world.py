@@ -130,8 +130,8 @@ class RehearsalIo:
     async def get(self, ref: Ref) -> Obj | None:
         return await self._world.get(ref)
 
-    async def create(self, obj: Obj) -> Obj | None:
-        made = render.finish(Child(obj, retain=render.retained(obj)), self._owner)
+    async def create(self, obj: Obj, owner: Obj | None = None) -> Obj | None:
+        made = render.finish(Child(obj, retain=render.retained(obj)), owner or self._owner)
         del made["metadata"]["annotations"][render.APPLIED]
         if not await self._world.make(made):
             return None
@@ -144,7 +144,10 @@ class RehearsalIo:
         if live is not None:
             self._world.replace({**live, "data": {**live.get("data", {}), **encoded}})
 
-    async def patch(self, ref: Ref, body: Obj, subresource: str | None = None) -> Obj:
+    async def submit(self, obj: Obj, manager: str) -> Obj | None:
+        raise NotImplementedError(f"{ref_of(obj)} would be made: no action that makes such an object is rehearsed")
+
+    async def patch(self, ref: Ref, body: Obj, subresource: str | None = None, manager: str = "") -> Obj:
         raise NotImplementedError(f"{ref} would be patched: no action that patches is rehearsed")
 
     async def list(self, resource: Resource, namespace: str = "", labels: str = "") -> list[Obj]:

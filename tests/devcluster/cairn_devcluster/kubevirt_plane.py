@@ -84,7 +84,7 @@ def _definitions(plane: ControlPlane) -> None:
 
 def _established(api: Api) -> bool:
     crds = api.object("/apis/apiextensions.k8s.io/v1/customresourcedefinitions").get("items", [])
-    conditions = [{c["type"]: c["status"] for c in crd.get("status", {}).get("conditions", [])} for crd in crds]
+    conditions = [{c["type"]: c["status"] for c in (crd.get("status") or {}).get("conditions") or ()} for crd in crds]
     return bool(crds) and all(c.get("Established") == "True" for c in conditions)
 
 

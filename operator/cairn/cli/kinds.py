@@ -12,6 +12,7 @@ from cairn.engine.kind import Kind
 _CLASSES = (
     ("cairn.seller.kind", "SellerKind"),
     ("cairn.seller.kind", "ServicePlanKind"),
+    ("cairn.vm.kind", "SellerVMKind"),
     ("cairn.rds.kind", "SellerRDSKind"),
     ("cairn.push.kind", "PushSubscriptionKind"),
 )

@@ -15,6 +15,7 @@ from cairn.api.base import (
     Model,
     NameRef,
     NamespaceName,
+    ObjectName,
     Quantity,
     ShopId,
     Status,
@@ -22,6 +23,7 @@ from cairn.api.base import (
 )
 from cairn.api.resources import Obj
 from cairn.api.rules import Rule, Value, immutable
+from cairn.api.schedule import Moment
 
 
 class Billing(Model):
@@ -120,6 +122,30 @@ class Quota(Model):
     """Memory that may be requested."""
     storage: Used | None = None
     """Storage that volumes may request."""
+    at: Moment | None = None
+    """When `used` was read: it is written anew at most every half minute."""
+
+
+class Needed(Model):
+    """A limit as it will be, and what the namespace will need of it."""
+
+    hard: Quantity
+    """The limit of the namespace's quota while the promotion lasts."""
+    needed: Quantity
+    """What the namespace will need at the most."""
+
+
+class PeakStatus(Model):
+    """The namespace's quota during a promotion that its resources take part in, against what they will need."""
+
+    name: ObjectName
+    """Name of the Promotion."""
+    cpu: Needed
+    """Cores."""
+    memory: Needed
+    """Memory."""
+    storage: Needed
+    """Storage."""
 
 
 class SellerStatus(Status):
@@ -129,6 +155,8 @@ class SellerStatus(Status):
     """The namespace, once it stands."""
     quota: Quota | None = None
     """The namespace's quota and what is used of it."""
+    peaks: Annotated[tuple[PeakStatus, ...], Field(max_length=64, json_schema_extra=listed("name"))] = ()
+    """Promotions whose preflight is on."""
     cost: Cost | None = None
     """What the seller's plan costs."""
 

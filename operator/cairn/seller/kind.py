@@ -25,9 +25,10 @@ from cairn.api.resources import (
 )
 from cairn.api.seller import Seller
 from cairn.api.serviceplan import ServicePlan
-from cairn.engine.kind import Action, Io, Observed, Plan, Want
+from cairn.engine.kind import Action, Io, Observed, Plan, Want, Within
 from cairn.seller import objects
-from cairn.seller.plan import MEMBERS, plan_seller
+from cairn.seller.home import MEMBERS, seen_by_the_calendar
+from cairn.seller.plan import plan_seller
 from cairn.seller.serviceplan import USERS, plan_serviceplan
 
 
@@ -53,8 +54,8 @@ class SellerKind:
             yield Ref(NAMESPACE, "", seller.spec.namespace)
             yield plan_ref(seller.spec.plan_ref.name)
             yield SELLER
-            if seller.metadata.deletion_timestamp:
-                yield from MEMBERS
+            yield from (Within(resource, seller.spec.namespace) for resource in MEMBERS)
+            yield from seen_by_the_calendar(seller, seen)
 
     async def probe(self, obj: Obj, observed: Observed, io: Io) -> Mapping[str, Any]:
         return {}

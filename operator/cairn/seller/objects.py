@@ -6,6 +6,8 @@ Only fields that the API server stores as they are sent: the engine compares wha
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from cairn.api.lookup import SELLER_ID_LABEL, SELLER_LABEL
 from cairn.api.resources import Obj
 
@@ -44,21 +46,13 @@ def namespace(seller: str, seller_id: str, name: str) -> Obj:
     }
 
 
-def quota(seller: str, namespace: str, *, cpu: str, memory: str, storage: str) -> Obj:
+def quota(seller: str, namespace: str, hard: Mapping[str, str]) -> Obj:
     """What all resources of the namespace may take together, requested and as limits."""
     return {
         "apiVersion": "v1",
         "kind": "ResourceQuota",
         "metadata": {"name": GUARD, "namespace": namespace, "labels": labels(seller)},
-        "spec": {
-            "hard": {
-                "requests.cpu": cpu,
-                "limits.cpu": cpu,
-                "requests.memory": memory,
-                "limits.memory": memory,
-                "requests.storage": storage,
-            }
-        },
+        "spec": {"hard": dict(hard)},
     }
 
 

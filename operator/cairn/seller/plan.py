@@ -8,25 +8,13 @@ from datetime import datetime, timedelta
 from cairn.api.conditions import Condition, Reason, not_ready, progressing, ready, stalled
 from cairn.api.lookup import SELLER_ID_LABEL, SELLER_LABEL, Wrong, parsed, plan_of, plan_ref
 from cairn.api.platform import Platform
-from cairn.api.quantity import for_container
-from cairn.api.resources import (
-    NAMESPACE,
-    PUSHSUBSCRIPTION,
-    RESOURCEQUOTA,
-    SELLER,
-    SELLERRDS,
-    SELLERVM,
-    Obj,
-    ref_of,
-)
+from cairn.api.resources import NAMESPACE, RESOURCEQUOTA, SELLER, Obj, ref_of
 from cairn.api.seller import Seller
 from cairn.api.serviceplan import ServicePlan
-from cairn.calendar.cost import cost_of
 from cairn.engine.kind import Child, Observed, Plan
-from cairn.seller import objects
+from cairn.seller import objects, quota, report
+from cairn.seller.home import MEMBERS, home_of
 
-MEMBERS = (SELLERVM, SELLERRDS, PUSHSUBSCRIPTION)
-"""What a seller's resources are: they hold the Seller, and what the calendar makes of them counts for its quota."""
 LOOK_AGAIN = timedelta(seconds=30)
 """While a deletion waits for others: they may go without an event that reaches this object."""
 
@@ -112,51 +100,35 @@ def _foreign_namespace(seller: Seller, observed: Observed) -> Wrong | None:
 
 def _standing(seller: Seller, plan: ServicePlan, observed: Observed, now: datetime, platform: Platform) -> Plan:
     name, namespace = seller.metadata.name, seller.spec.namespace
-    home = Child(objects.namespace(name, seller.spec.id, namespace), retain=True, adopt=True)
+    home_child = Child(objects.namespace(name, seller.spec.id, namespace), retain=True, adopt=True)
     live = observed.ref(NAMESPACE, namespace)
     phase = ((live or {}).get("status") or {}).get("phase")
     if live is None or phase != "Active":
         message = f"namespace {namespace} is " + ("being deleted" if phase == "Terminating" else "being made")
         conditions = progressing(Reason.PROGRESSING, message)
         # Nothing is written into a namespace that goes, and nothing before it stands.
-        return Plan(() if phase == "Terminating" else (home,), conditions=conditions, hold=True)
+        return Plan(() if phase == "Terminating" else (home_child,), conditions=conditions, hold=True)
     binding = objects.role_binding(name, namespace, platform.namespace)
     guards_made = progressing(Reason.PROGRESSING, "the guards of the namespace are being made")
     if observed.children.get(ref_of(binding)) is None:
         # Cairn has no right in the namespace but what this one gives: until it stands, nothing else can be written.
-        return Plan((home, Child(binding)), conditions=guards_made, hold=True)
-    size = plan.spec.size
-    quota = objects.quota(
-        name,
-        namespace,
-        cpu=for_container(size.cpu or "0"),
-        memory=for_container(size.memory or "0"),
-        storage=for_container(size.storage or "0"),
-    )
+        return Plan((home_child, Child(binding)), conditions=guards_made, hold=True)
+    home, limits = home_of(seller, plan, observed), observed.child(RESOURCEQUOTA, objects.GUARD, namespace)
+    hard = quota.hard(home, limits, now)
     guards = (
-        quota,
+        objects.quota(name, namespace, hard),
         objects.limit_range(name, namespace),
         objects.default_deny(name, namespace),
         objects.dns(name, namespace),
     )
-    status: Obj = {"namespace": namespace, "quota": _quota_status(quota, observed)}
-    charge = cost_of(seller, {}, {plan.metadata.name: plan}, seller.spec.billing, platform.currency, now)
-    if charge.status:
-        status["cost"] = charge.status
     missing = [child for child in guards if observed.children.get(ref_of(child)) is None]
-    conditions = guards_made if missing else ready()
-    children = (home, Child(binding), *(Child(guard) for guard in guards))
-    return Plan(children, status, conditions, next=charge.next)
-
-
-def _quota_status(quota: Obj, observed: Observed) -> Obj:
-    live = observed.children.get(ref_of(quota)) or {}
-    used = (live.get("status") or {}).get("used") or {}
-    return {
-        key: {"hard": hard, "used": str(used.get(f"requests.{key}", "0"))}
-        for key in ("cpu", "memory", "storage")
-        if (hard := quota["spec"]["hard"][f"requests.{key}"])
-    }
+    said = report.said(seller, home, hard, limits, now, platform)
+    return Plan(
+        children=(home_child, Child(binding), *(Child(guard) for guard in guards)),
+        status=said.status,
+        conditions=(*(guards_made if missing else ready()), *said.conditions),
+        next=min((moment for moment in (*said.next, quota.next_change(home, now)) if moment), default=None),
+    )
 
 
 def _release(seller: Seller, observed: Observed, now: datetime) -> Plan:

@@ -11,9 +11,16 @@ import yaml
 from cairn.seller import objects
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "seller"
+HARD = {
+    "requests.cpu": "4",
+    "limits.cpu": "4",
+    "requests.memory": "8Gi",
+    "limits.memory": "8Gi",
+    "requests.storage": "100Gi",
+}
 BUILT = {
     "namespace": objects.namespace("acme", "2088", "seller-2088"),
-    "quota": objects.quota("acme", "seller-2088", cpu="4", memory="8Gi", storage="100Gi"),
+    "quota": objects.quota("acme", "seller-2088", HARD),
     "limit-range": objects.limit_range("acme", "seller-2088"),
     "default-deny": objects.default_deny("acme", "seller-2088"),
     "dns": objects.dns("acme", "seller-2088"),

@@ -11,8 +11,8 @@ import pytest
 
 from cairn.api.conditions import Condition, Reason
 from cairn.api.platform import Platform
-from cairn.api.resources import NAMESPACE, SELLER, SERVICEPLAN, Obj, ref_of
-from cairn.engine.kind import Observed, Plan
+from cairn.api.resources import NAMESPACE, PUSHSUBSCRIPTION, SELLER, SELLERRDS, SELLERVM, SERVICEPLAN, Obj, ref_of
+from cairn.engine.kind import Observed, Plan, Within
 from cairn.seller.kind import SellerKind, ServicePlanKind
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -133,7 +133,9 @@ def test_seller_that_stands_is_ready_with_quota_cost_and_the_next_month() -> Non
             "cpu": {"hard": "4", "used": "0"},
             "memory": {"hard": "8Gi", "used": "0"},
             "storage": {"hard": "100Gi", "used": "0"},
+            "at": "2026-11-22T12:00:00Z",
         },
+        "peaks": [],
         "cost": {"currency": "CNY", "month": "300.00"},
     }
     assert plan.next == datetime(2026, 12, 1, tzinfo=UTC)
@@ -268,9 +270,10 @@ def test_seller_in_deletion_is_released_and_its_namespace_stays() -> None:
     assert plan.delete == ()
 
 
-def test_seller_in_deletion_looks_at_what_may_hold_it_back() -> None:
-    assert len(list(KIND.wants(deleted(seller()), Observed()))) == len(list(KIND.wants(seller(), Observed()))) + 3
-    assert SELLER in list(KIND.wants(seller(), Observed()))
+def test_seller_looks_at_what_it_has_and_at_all_sellers() -> None:
+    wanted = list(KIND.wants(seller(), Observed()))
+    assert SELLER in wanted
+    assert {Within(resource, "seller-2088") for resource in (SELLERVM, SELLERRDS, PUSHSUBSCRIPTION)} <= set(wanted)
 
 
 def test_seller_of_a_shape_nobody_knows_is_a_condition() -> None:

@@ -149,7 +149,7 @@ def _extra(
         usual, now = _hour(base, start), _hour(plan, start)
         resized, always = max(Fraction(), now - usual), who.base_min * usual
         floor = max(Fraction(), resized + capacity.floor * now - always)
-        most = max(floor, resized + capacity.ceiling * now - always)
+        most = max(Fraction(), resized + capacity.ceiling * now - always)
         time = hours(start, until)
         found += Sum(floor * time, most * time)
     return found

@@ -131,7 +131,7 @@ def _timeline(
 def _over(who: Participant, steps: Steps, plans: Mapping[str, ServicePlan], until: datetime, *, raised: bool) -> Sum:
     """The part of the steps in which a promotion holds it, or the part in which none does."""
     found = Sum()
-    ends = (*(at for at, _ in steps[1:]), until)
+    ends = [*(at for at, _ in steps), until][1:]
     for (start, capacity), end in zip(steps, ends, strict=True):
         if bool(capacity.reason) == raised:
             found += _extra(who, capacity, plans, start, end)

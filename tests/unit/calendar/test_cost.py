@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from cairn.api.promotion import Promotion
 from cairn.api.seller import Billing
 from cairn.api.serviceplan import Discount, ServicePlan
-from cairn.calendar.cost import Priced, Sum, cost_of, month_cost, outlook, promotion_cost, spent, who_is
+from cairn.calendar.cost import Bill, Priced, Sum, cost_of, month_cost, outlook, promotion_cost, spent, who_is
 from unit.calendar.priced import (
     MONTHLY,
     YEAR,
@@ -194,6 +194,12 @@ def test_load_outside_of_promotions_is_at_most_of_the_month() -> None:
     assert found.month == Sum(Fraction(300), Fraction(300) + 2 * (720 - 26) * Fraction("0.5"))
     assert found.promotions == Sum(26 * 4 * Fraction("0.5"), 26 * 9 * Fraction("0.5"))
     assert found.total.most == found.month.most + found.promotions.most
+
+
+def test_time_before_it_was_made_costs_nothing() -> None:
+    model = vm(entry(least=1, most=1), created="2026-12-05T00:00:00Z", autoscale={"clones": {"min": 1, "max": 2}})
+    assert spent(model, WINDOW, PLANS, MONTHLY, SINCE, UNTIL) == Bill()
+    assert status(model)["month"] == "0.00"
 
 
 # when it changes

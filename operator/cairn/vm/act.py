@@ -11,6 +11,7 @@ from cairn.api.quantity import compare
 from cairn.api.resources import PVC, VMI, Ref
 from cairn.api.sellervm import SellerVM
 from cairn.engine.kind import Action, Io, Observed
+from cairn.vm.clone_deeds import DEEDS as CLONE_DEEDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,10 @@ class Scene:
 
 
 async def act(action: Action, vm: SellerVM, observed: Observed, io: Io) -> None:
-    await DEEDS[action.name](action, Scene(vm, observed, io))
+    if deed := CLONE_DEEDS.get(action.name):
+        await deed(action, vm, io)
+    else:
+        await DEEDS[action.name](action, Scene(vm, observed, io))
 
 
 async def _reclaim(action: Action, scene: Scene) -> None:

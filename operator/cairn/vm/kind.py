@@ -36,7 +36,7 @@ from cairn.api.resources import (
 from cairn.api.sellervm import SellerVM
 from cairn.calendar.capacity import wanted_plans, wanted_promotions
 from cairn.engine.kind import Action, Io, Observed, Plan, Want
-from cairn.vm import decide, disk
+from cairn.vm import decide, disk, peak, snapshots
 from cairn.vm.act import act
 from cairn.vm.plan import plan_sellervm
 
@@ -84,10 +84,13 @@ class SellerVMKind:
             yield decide.KUBEVIRT_REF
         yield Ref(RESOURCEQUOTA, namespace, decide.QUOTA)
         yield from disk.wants(vm, seen, self._platform)
+        yield from snapshots.wants(vm, seen)
+        yield from peak.wants(vm, seen)
         yield from _secrets(vm)
 
     async def probe(self, obj: Obj, observed: Observed, io: Io) -> Mapping[str, Any]:
-        return {}
+        vm = parsed(SellerVM, obj)
+        return await peak.probe(vm, observed, io) if isinstance(vm, SellerVM) else {}
 
     def plan(self, obj: Obj, observed: Observed, now: datetime) -> Plan:
         return plan_sellervm(obj, observed, now, self._platform)

@@ -15,13 +15,13 @@ from cairn.calendar.windows import Interval
 WIDTH, LEFT, RIGHT = 1200, 290, 1070
 """The picture, and the part of it that is time: names stand left of it, money right of it."""
 LANE, GAP, ROW = 60, 14, 18
-TICKS = tuple(timedelta(hours=n) for n in (1, 3, 6, 12, 24, 48, 7 * 24, 14 * 24, 28 * 24, 91 * 24))
+TICKS = tuple(timedelta(hours=n) for n in (1, 3, 6, 12, 24, 48, 7 * 24, 14 * 24, 28 * 24, 91 * 24, 364 * 24))
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 """Not by the locale: the same everywhere."""
 _CHAR = 6.6
 """Width of a character of 12 px, roughly: what is longer than its place is cut."""
 _TICK_WIDTH = 74
-_DAY = timedelta(days=1)
+_DAY, _YEARS_STEP = timedelta(days=1), timedelta(days=28)
 _NO_XML = re.compile(r"[^\t\n\r\x20-\uD7FF\uE000-\uFFFD\U00010000-\U0010FFFF]")
 _STYLE = """\
     text { font: 12px "DejaVu Sans", "Noto Sans", "Noto Sans CJK SC", Arial, sans-serif; fill: #1f2933; }
@@ -130,13 +130,13 @@ def _heads(figure: Figure, bottom: int) -> Iterator[str]:
 
 
 def _axis(figure: Figure, top: int, bottom: int) -> Iterator[str]:
-    hour = next((tick for tick in TICKS if _ticks_fit(figure, tick)), TICKS[-1])
-    for at in ticks(figure.since, figure.until, figure.zone, hour):
+    step = next((tick for tick in TICKS if _ticks_fit(figure, tick)), TICKS[-1])
+    for at in ticks(figure.since, figure.until, figure.zone, step):
         x = _n(_x(figure, at))
         local = at.astimezone(figure.zone)
         yield f'<path class="grid" d="M{x} {top - 8}V{bottom}"/>'
-        day = f"{MONTHS[local.month - 1]} {local.day}"
-        label = day if hour >= _DAY else f"{day} {local:%H:%M}"
+        day = f"{local:%Y-%m-%d}" if step > _YEARS_STEP else f"{MONTHS[local.month - 1]} {local.day}"
+        label = day if step >= _DAY else f"{day} {local:%H:%M}"
         yield f'<text class="mid quiet" x="{x}" y="{top - 14}">{label}</text>'
 
 

@@ -239,7 +239,7 @@ RECURRING = [
 ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     st.sampled_from(RECURRING),
     _between(utc(2026, 11, 1), utc(2027, 1, 31)),
@@ -310,7 +310,7 @@ _moments = st.tuples(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(_machines(), _promotions, _plans(), st.integers(1, 30), _moments)
 def test_cost_is_additive_never_negative_and_floor_is_at_most_the_most(
     model: Priced, promotions: dict[str, Promotion], sizes: dict[str, ServicePlan], term: int, at: tuple[datetime, ...]
@@ -322,7 +322,7 @@ def test_cost_is_additive_never_negative_and_floor_is_at_most_the_most(
         assert 0 <= part.floor <= part.most
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(_machines(), _promotions, _plans(), st.integers(1, 30))
 def test_month_is_the_sum_of_its_days_and_is_rounded_only_at_the_end(
     model: Priced, promotions: dict[str, Promotion], sizes: dict[str, ServicePlan], term: int

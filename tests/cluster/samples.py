@@ -6,6 +6,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from cairn.api.resources import PODMETRICS
 from cluster import foreign
 
 _POD = {
@@ -86,7 +87,7 @@ _KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
         {"spec": {"maxReplicas": 2, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "x"}}},
     ),
     "nodes": ("v1", "Node", {}),
-    **{r.plural: (r.api_version, r.kind, {"spec": {}}) for r in foreign.RESOURCES if r != foreign.PODMETRICS},
+    **{r.plural: (r.api_version, r.kind, {"spec": {}}) for r in foreign.RESOURCES if r != PODMETRICS},
     "storageclasses": ("storage.k8s.io/v1", "StorageClass", {"provisioner": "none"}),
     "leases": ("coordination.k8s.io/v1", "Lease", {"spec": {"holderIdentity": "a", "leaseDurationSeconds": 12}}),
     "rolebindings": ("rbac.authorization.k8s.io/v1", "RoleBinding", {}),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from itertools import groupby
 from typing import Any
 
@@ -85,7 +85,8 @@ class Recurrence:
             by["byweekday"] = self._start.weekday()
         if self._freq == "MONTHLY":
             by.setdefault("bymonth", range(1, 13))  # so that 2TU is the second Tuesday of the month
-        return by
+        by.setdefault("byhour", self._start.hour)
+        return by | {"byminute": self._start.minute, "bysecond": self._start.second}
 
     def _day(self, text: str, *, weekly: bool) -> Any:
         found = _DAY.match(text)
@@ -104,7 +105,7 @@ class Recurrence:
 
     def _candidates(self, year: int) -> Iterator[datetime]:
         """The year by its BY parts. An interval beyond the end of all years stops dateutil after this one."""
-        begin = datetime.combine(date(year, 1, 1), self._start.time())
+        begin = datetime.combine(date(year, 1, 1), time())
         return iter(rrule.rrule(rrule.YEARLY, dtstart=begin, interval=9999, wkst=self._week_start, **self._by))
 
     def _period(self, when: datetime) -> int:

@@ -138,6 +138,8 @@ class _Windows:
 
 
 _windows = lru_cache(maxsize=1024)(_Windows)
+forget = _windows.cache_clear
+"""Work everything out anew: it makes no difference but in time."""
 
 
 class _ProblemError(Exception):

@@ -206,12 +206,12 @@ class Cluster:
         query = {"fieldManager": STATUS_MANAGER, "force": "true"}
         return await self._call(Request("PATCH", _path(ref_of(obj), "status"), query, APPLY, obj, obj["kind"]))
 
-    async def create(self, obj: Obj) -> Obj | None:
+    async def create(self, obj: Obj, *, manager: str = FIELD_MANAGER) -> Obj | None:
         """None where an object of this name exists already."""
         ref = ref_of(obj)
         path = ref.resource.path(ref.namespace or None)
         try:
-            query = {"fieldManager": FIELD_MANAGER}
+            query = {"fieldManager": manager}
             return await self._call(Request("POST", path, query, body=obj, kind=obj["kind"]), retry=False)
         except ConflictError:
             return None
@@ -220,9 +220,9 @@ class Cluster:
         """PUT; ConflictError unless metadata.resourceVersion is the current one."""
         return await self._call(Request("PUT", _path(ref_of(obj)), body=obj, kind=obj["kind"]), retry=False)
 
-    async def patch(self, ref: Ref, body: Obj, *, subresource: str | None = None) -> Obj:
+    async def patch(self, ref: Ref, body: Obj, *, subresource: str | None = None, manager: str = FIELD_MANAGER) -> Obj:
         """JSON merge patch."""
-        query = {"fieldManager": FIELD_MANAGER}
+        query = {"fieldManager": manager}
         return await self._call(Request("PATCH", _path(ref, subresource), query, MERGE, body, ref.resource.kind))
 
     async def delete(self, ref: Ref, *, uid: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from cairn.api.resources import PV, Obj, Ref, Resource
 from cairn.engine import render
-from cairn.engine.cluster import Cluster
+from cairn.engine.cluster import FIELD_MANAGER, Cluster
 from cairn.engine.kind import Child
 
 
@@ -22,18 +22,21 @@ class OwnerIo:
     async def get(self, ref: Ref) -> Obj | None:
         return await self._cluster.get(ref)
 
-    async def create(self, obj: Obj) -> Obj | None:
+    async def create(self, obj: Obj, owner: Obj | None = None) -> Obj | None:
         retain = (obj["metadata"].get("labels") or {}).get(render.RETAIN) == "true"
-        made = render.finish(Child(obj, retain=retain), self._owner)
+        made = render.finish(Child(obj, retain=retain), owner or self._owner)
         del made["metadata"]["annotations"][render.APPLIED]  # the mark of what is pruned when no longer planned
         return await self._cluster.create(made)
+
+    async def submit(self, obj: Obj, manager: str) -> Obj | None:
+        return await self._cluster.create(obj, manager=manager)
 
     async def update_data(self, ref: Ref, data: Mapping[str, bytes]) -> None:
         encoded = {key: base64.b64encode(value).decode() for key, value in data.items()}
         await self._cluster.patch(ref, {"data": encoded})
 
-    async def patch(self, ref: Ref, body: Obj, subresource: str | None = None) -> Obj:
-        return await self._cluster.patch(ref, body, subresource=subresource)
+    async def patch(self, ref: Ref, body: Obj, subresource: str | None = None, manager: str = "") -> Obj:
+        return await self._cluster.patch(ref, body, subresource=subresource, manager=manager or FIELD_MANAGER)
 
     async def list(self, resource: Resource, namespace: str = "", labels: str = "") -> list[Obj]:
         return await self._cluster.list(resource, namespace=namespace or None, labels=labels)

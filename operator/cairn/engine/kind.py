@@ -136,14 +136,20 @@ class Io(Protocol):
     async def get(self, ref: Ref) -> Obj | None:
         """The live object, or None."""
 
-    async def create(self, obj: Obj) -> Obj | None:
-        """Create it, with the engine's owner labels; None where an object of this name exists already."""
+    async def create(self, obj: Obj, owner: Obj | None = None) -> Obj | None:
+        """Create it, with the engine's owner labels; None where an object of this name exists already.
+
+        owner: whose labels, if not those of the object that acts
+        """
+
+    async def submit(self, obj: Obj, manager: str) -> Obj | None:
+        """Create an object as its user would write it: nobody's child. None where one of this name exists already."""
 
     async def update_data(self, ref: Ref, data: Mapping[str, bytes]) -> None:
         """Set keys of a Secret of ours."""
 
-    async def patch(self, ref: Ref, body: Obj, subresource: str | None = None) -> Obj:
-        """JSON merge patch."""
+    async def patch(self, ref: Ref, body: Obj, subresource: str | None = None, manager: str = "") -> Obj:
+        """JSON merge patch. manager: another field manager than the engine's, for what users own"""
 
     async def list(self, resource: Resource, namespace: str = "", labels: str = "") -> list[Obj]:
         """All of a resource, in one namespace if given, by label selector if given."""

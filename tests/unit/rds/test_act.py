@@ -35,13 +35,13 @@ class Secrets:
     async def get(self, ref: Ref) -> Obj | None:
         return self.live.get(ref)
 
-    async def create(self, obj: Obj) -> Obj | None:
+    async def create(self, obj: Obj, owner: Obj | None = None) -> Obj | None:
         return self.live.setdefault(ref_of(obj), obj)
 
     async def update_data(self, ref: Ref, data: Mapping[str, bytes]) -> None:
         self.live[ref]["data"] |= {key: b64encode(value).decode() for key, value in data.items()}
 
-    async def patch(self, ref: Ref, body: Obj, subresource: str | None = None) -> Obj:
+    async def patch(self, ref: Ref, body: Obj, subresource: str | None = None, manager: str = "") -> Obj:
         raise NotImplementedError
 
     def read(self, name: str, key: str) -> bytes:

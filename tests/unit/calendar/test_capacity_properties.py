@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What holds of capacity for any promotions at any moment, load being as it is. The expected values are worked out from
+the windows by the rules of docs/promotions.md, one moment at a time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import pairwise
+from math import ceil
+
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from cairn.api.promotion import Promotion
+from cairn.api.schedule import Replicas, VMParticipation
+from cairn.calendar import windows
+from cairn.calendar.capacity import Capacity, Held, Participant, capacity, timeline
+from cairn.calendar.windows import Interval, intervals
+from unit.calendar.world import PLANS, Known, entries, moments, promotions, taking_part, utc, worlds
+
+World = tuple[Participant, Known]
+INSTANT = timedelta(microseconds=1)
+STEP = timedelta(minutes=15)
+
+
+def look(world: World, now: datetime) -> Capacity:
+    return capacity(*world, PLANS, now)
+
+
+def bare(found: Capacity) -> Capacity:
+    return replace(found, next=None)
+
+
+def raised(world: World, now: datetime) -> list[tuple[VMParticipation, Promotion, Interval]]:
+    who, known = world
+    found = []
+    for entry in who.promotions:
+        assert isinstance(entry, VMParticipation)
+        made = known.get(entry.name)
+        if made and not made.spec.suspend:
+            found += [(entry, made, one) for one in intervals(made, now, now + INSTANT)]
+    return found
+
+
+def floor_of(base: int, wanted: Replicas, made: Promotion, one: Interval, now: datetime) -> int:
+    steps, warm_up = made.spec.ramp.steps, one.start - one.warm_up_from
+    done = steps
+    for k in range(1, steps + 1):
+        if now < one.warm_up_from + (k - 1) * warm_up / steps:
+            done = k - 1
+            break
+    return base + ceil(done * (wanted.min - base) / steps) if wanted.min > base else base
+
+
+@given(worlds(), moments())
+def test_floor_is_the_maximum_over_active_windows(world: World, now: datetime) -> None:
+    base = world[0].base_min
+    floors = [
+        floor_of(base, entry.replicas, made, one, now) for entry, made, one in raised(world, now) if entry.replicas
+    ]
+    assert look(world, now).floor == max([base, *floors])
+
+
+@given(worlds(), moments())
+def test_ceiling_is_the_windows_and_never_below_the_floor(world: World, now: datetime) -> None:
+    found = look(world, now)
+    assert found.ceiling >= found.floor
+    ceilings = [entry.replicas.max for entry, _, _ in raised(world, now) if entry.replicas]
+    assert found.ceiling == max([found.floor, *(ceilings or [world[0].base_max])])
+
+
+@given(worlds(), moments())
+def test_outside_of_every_raise_all_is_the_bases(world: World, now: datetime) -> None:
+    found, who = look(world, now), world[0]
+    if not raised(world, now):
+        assert (found.plan, found.floor, found.ceiling) == (who.base_plan, who.base_min, who.base_max)
+        assert (found.reason, found.until, found.frozen_until, found.phase) == ("", None, None, "")
+
+
+@given(worlds(), moments())
+def test_plan_is_the_highest_of_what_is_asked_for_and_never_below_the_base(world: World, now: datetime) -> None:
+    names = {"vm.small"} | {entry.plan_ref.name for entry, _, _ in raised(world, now) if entry.plan_ref}
+    order = ["vm.missing", "vm.tiny", "vm.small", "vm.large", "vm.huge"]
+    assert look(world, now).plan == max(names, key=order.index)
+
+
+@given(worlds(), moments())
+def test_reason_is_what_raises_it_longest_and_freeze_lasts_to_the_last_end(world: World, now: datetime) -> None:
+    found, seen = look(world, now), raised(world, now)
+    counting = [(one.cool_down_until, entry.name) for entry, _, one in seen if entry.replicas or entry.plan_ref]
+    until, name = max(counting, default=(None, ""))
+    assert (found.until, found.reason) == (until, f"Promotion/{name}" if name else "")
+    freezes = [one.end for _, made, one in seen if made.spec.freeze and now < one.end]
+    assert found.frozen_until == max(freezes, default=None)
+
+
+@given(worlds(), moments())
+def test_changes_only_at_listed_edges(world: World, now: datetime) -> None:
+    """Every edge of every window is worked out from the spec; no change comes from anywhere else."""
+    edges = set()
+    for made in world[1].values():
+        for one in intervals(made, now - timedelta(days=40), now + timedelta(days=400)):
+            warm_up, steps = one.start - one.warm_up_from, made.spec.ramp.steps
+            edges |= {one.start, one.end, one.cool_down_until}
+            edges |= {one.warm_up_from + k * warm_up / steps for k in range(steps)}
+    found = look(world, now).next
+    if found and found.at < now + timedelta(days=300):
+        assert found.at in edges
+        assert found.what
+
+
+@settings(max_examples=60)
+@given(worlds(), moments(15))
+def test_next_is_the_first_moment_at_which_stepping_sees_a_change(world: World, now: datetime) -> None:
+    here, moment = look(world, now), now + STEP
+    while moment < now + timedelta(hours=30) and bare(look(world, moment)) == bare(here):
+        moment += STEP
+    if moment < now + timedelta(hours=30):
+        assert here.next
+        assert here.next.at == moment
+        assert bare(look(world, moment - INSTANT)) == bare(here)
+    else:
+        assert here.next is None or here.next.at >= moment
+
+
+@settings(max_examples=60)
+@given(worlds(), moments(), st.lists(moments(), max_size=6))
+def test_timeline_is_what_is_found_at_each_moment(world: World, since: datetime, others: list[datetime]) -> None:
+    until = since + timedelta(days=3)
+    line = timeline(*world, PLANS, since, until)
+    assert line[0][0] == since
+    for moment in others:
+        if since <= moment < until:
+            here = [found for when, found in line if when <= moment][-1]
+            assert bare(here) == bare(look(world, moment))
+    assert all(bare(a) != bare(b) for (_, a), (_, b) in pairwise(line))
+
+
+@settings(max_examples=60)
+@given(worlds(), st.lists(moments(), min_size=2, max_size=6))
+def test_order_of_looking_makes_no_difference(world: World, times: list[datetime]) -> None:
+    """An operator that was down over any edge, and a clock that jumps back or forward, end at the same place."""
+    forward = {now: look(world, now) for now in sorted(times)}
+    windows.forget()
+    for now in reversed(times):
+        assert look(world, now) == forward[now]
+
+
+@st.composite
+def raises(draw: st.DrawFn) -> tuple[Participant, Promotion, datetime, datetime]:
+    """A participant in one promotion, a moment at which it is raised, and a later one."""
+    made = draw(promotions("a"))
+    calm = made.model_copy(update={"spec": made.spec.model_copy(update={"suspend": False})})
+    entry = draw(entries("a").filter(lambda entry: len(entry) > 1))
+    one = draw(st.sampled_from(intervals(calm, utc("2026-10-29"), utc("2026-11-05"))))
+    now = one.warm_up_from + draw(st.floats(0, 0.99)) * (one.cool_down_until - one.warm_up_from)
+    return taking_part(entry), calm, now, now + timedelta(minutes=draw(st.integers(0, 1500)))
+
+
+@given(raises(), st.booleans())
+def test_what_is_held_is_what_it_was_until_its_end_and_no_longer(
+    raised_now: tuple[Participant, Promotion, datetime, datetime], suspended: bool
+) -> None:
+    who, calm, now, later = raised_now
+    was = look((who, {"a": calm}), now)
+    assert was.until is not None
+    held = Held("a", was.plan, was.floor, was.ceiling, was.until)
+    gone = calm.model_copy(update={"spec": calm.spec.model_copy(update={"suspend": True})})
+    found = look((replace(who, held=held), {"a": gone} if suspended else {}), later)
+    if later < was.until:
+        assert (found.plan, found.floor, found.ceiling) == (was.plan, was.floor, was.ceiling)
+        assert (found.reason, found.until) == (was.reason, was.until)
+        assert found.next
+        assert found.next.at == was.until
+    else:
+        assert (found.plan, found.floor, found.ceiling, found.reason) == ("vm.small", 1, 3, "")
+
+
+@given(worlds(), moments())
+def test_held_counts_for_nothing_while_its_promotion_is_to_be_had(world: World, now: datetime) -> None:
+    who, known = world
+    names = [entry.name for entry in who.promotions if entry.name in known and not known[entry.name].spec.suspend]
+    assume(names)
+    held = Held(names[0], "vm.huge", 500, 900, now + timedelta(days=9))
+    assert look((replace(who, held=held), known), now) == look(world, now)

@@ -12,8 +12,8 @@ from datetime import UTC, date, datetime
 from fractions import Fraction
 
 from cairn.api.resources import Obj
-from cairn.calendar.cost import Bill, Priced, outlook, spent
-from cairn.calendar.price import midnight, money, next_month, parse_month
+from cairn.calendar.cost import AHEAD, Bill, Priced, outlook, spent
+from cairn.calendar.price import midnight, money, month_of, next_month, parse_month
 from cairn.cli.estate import Estate, add_source, home, obtain, plan_name
 from cairn.cli.table import table
 
@@ -55,8 +55,12 @@ def run(args: argparse.Namespace) -> int:
     found = obtain("cost", args, live=not args.files)
     if isinstance(found, int):
         return found
-    lines = priced(found, datetime.now(UTC), args.month)
-    print(as_json(lines, found.currency, args.month) if args.output == "json" else as_text(lines, found, args.month))
+    now = datetime.now(UTC)
+    lines = priced(found, now, args.month)
+    if args.output == "json":
+        print(as_json(lines, found.currency, args.month or month_of(now), 0 if args.month else AHEAD.days))
+    else:
+        print(as_text(lines, found, args.month))
     return complain(found)
 
 
@@ -115,8 +119,8 @@ def _figure(amount: Fraction) -> str:
     return money(amount) if amount else "-"
 
 
-def as_json(lines: Sequence[Line], currency: str, month: date | None = None) -> str:
-    """The same for programs: decimal numbers as strings."""
+def as_json(lines: Sequence[Line], currency: str, month: date, ahead: int) -> str:
+    """The same for programs: decimal numbers as strings. ahead: days after now whose promotions are counted, too."""
     resources: list[Obj] = [
         {
             "seller": line.seller,
@@ -134,7 +138,8 @@ def as_json(lines: Sequence[Line], currency: str, month: date | None = None) -> 
     ]
     found = {
         "currency": currency,
-        "month": f"{month:%Y-%m}" if month else None,
+        "month": f"{month:%Y-%m}",
+        "daysAhead": ahead,
         "resources": resources,
         "namespaces": totals,
         "total": _amounts(total(lines)),

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from cairn.api.conditions import Condition
 from cairn.api.lookup import Wrong, parsed, seller_of, seller_ref
@@ -21,6 +21,9 @@ from cairn.vm import decide, delete, disk, machine, network, report, resize, wai
 from cairn.vm.case import Case, Part
 from cairn.vm.peak import peak
 from cairn.vm.snapshots import snapshots
+
+LOOK_AGAIN = timedelta(seconds=30)
+"""While something is missing that nobody tells of: images and Secrets are not watched."""
 
 
 def plan_sellervm(obj: Obj, observed: Observed, now: datetime, platform: Platform) -> Plan:
@@ -41,7 +44,7 @@ def plan_sellervm(obj: Obj, observed: Observed, now: datetime, platform: Platfor
         return _held(vm, observed, seller)
     case = case_of(vm, seller, observed, now, platform)
     if isinstance(case, tuple):
-        return _held(vm, observed, case)
+        return replace(_held(vm, observed, case), next=now + LOOK_AGAIN)
     return _joined(case)
 
 

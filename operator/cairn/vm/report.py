@@ -151,11 +151,16 @@ def _plan(case: Case) -> Obj | None:
     capacity = case.capacity
     if capacity.plan is None:
         return None
-    before = case.vm.status.plan.current if case.vm.status.plan else capacity.plan
-    has = resize.in_guest(case.base.instance)
-    arrived = not resize.started(case.base.instance) or has == case.wanted
-    plan: Obj = {"current": capacity.plan if arrived else before}
     base = case.vm.spec.plan_ref.name if case.vm.spec.plan_ref else None
+    has = resize.in_guest(case.base.instance)
+    if not resize.started(case.base.instance) or has == case.wanted:
+        current = capacity.plan
+    elif case.vm.status.plan:
+        current = case.vm.status.plan.current
+    else:
+        fitting = (name for name in case.plans if decide.size_of(case.vm, name, case.plans) == has)
+        current = next(fitting, base or capacity.plan)
+    plan: Obj = {"current": current}
     if capacity.plan != plan["current"] or (capacity.reason and capacity.plan != base):
         plan["target"] = capacity.plan
     if capacity.until and capacity.reason:

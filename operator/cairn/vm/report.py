@@ -154,12 +154,12 @@ def _plan(case: Case) -> Obj | None:
     base = case.vm.spec.plan_ref.name if case.vm.spec.plan_ref else None
     has = resize.in_guest(case.base.instance)
     if not resize.started(case.base.instance) or has == case.wanted:
-        current = capacity.plan
+        current: str | None = capacity.plan
     elif case.vm.status.plan:
         current = case.vm.status.plan.current
     else:
         fitting = (name for name in case.plans if decide.size_of(case.vm, name, case.plans) == has)
-        current = next(fitting, base or capacity.plan)
+        current = next(fitting, base) or capacity.plan
     plan: Obj = {"current": current}
     if capacity.plan != plan["current"] or (capacity.reason and capacity.plan != base):
         plan["target"] = capacity.plan

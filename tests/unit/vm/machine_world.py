@@ -149,6 +149,13 @@ def condition(of: Plan, kind: str) -> tuple[bool | None, str, str] | None:
     return (found.status, found.reason.value, found.message) if found else None
 
 
+def said(of: Plan, kind: str) -> tuple[bool | None, str, str]:
+    """As `condition`, of one that must be there."""
+    found = condition(of, kind)
+    assert found, f"no condition {kind} among {[one.type for one in of.conditions]}"
+    return found
+
+
 def owned(obj: Obj, uid: str = "uid-1", *, retain: bool = False) -> Obj:
     """As the engine applies it."""
     live = copy.deepcopy(obj)
@@ -218,7 +225,7 @@ def instance(made: Obj, phase: str = "Running", *, ready: bool = True, boot: Obj
     spec = copy.deepcopy(made["spec"]["template"]["spec"])
     spec["domain"] |= boot or {}
     cpu, memory = spec["domain"]["cpu"], spec["domain"]["memory"]
-    sizes = {key: memory["guest"] for key in ("guestAtBoot", "guestCurrent", "guestRequested")}
+    sizes = dict.fromkeys(("guestAtBoot", "guestCurrent", "guestRequested"), memory["guest"])
     live: Obj = {
         "apiVersion": "kubevirt.io/v1",
         "kind": "VirtualMachineInstance",

@@ -22,13 +22,13 @@ def test_larger_disk_grows_its_claim_by_as_much_as_the_file_system_needs() -> No
     got = world.plan(world.vm(disk={"size": "20Gi"}), world.standing())
     assert _actions(got) == [("grow-disk", {"claim": "shop-disk", "size": "21788Mi"})]
     assert world.child(got, "DataVolume")["spec"] == world.data_volume()["spec"]
-    assert (world.condition(got, "DiskResized") or ())[:2] == (False, "Progressing")
+    assert world.said(got, "DiskResized")[:2] == (False, "Progressing")
     grown = world.claim(size="21788Mi")
     assert world.plan(world.vm(disk={"size": "20Gi"}), world.standing(persistentvolumeclaim=grown)).actions == ()
     grown["status"]["capacity"]["storage"] = "10894Mi"
     resizing = world.plan(world.vm(disk={"size": "20Gi"}), world.standing(persistentvolumeclaim=grown))
     assert resizing.actions == ()
-    assert "grows from 10894Mi to 21788Mi" in (world.condition(resizing, "DiskResized") or ("", "", ""))[2]
+    assert "grows from 10894Mi to 21788Mi" in world.said(resizing, "DiskResized")[2]
 
 
 def test_block_claim_grows_to_just_the_disk() -> None:
@@ -113,7 +113,7 @@ def test_disk_of_an_earlier_machine_is_taken_over_only_when_asked_for(adopt: boo
     earlier = (world.data_volume("uid-0"), world.claim("uid-0"))
     got = world.plan(world.vm(adopt=adopt), world.seen(*earlier))
     if not adopt:
-        assert (world.condition(got, "Ready") or ())[1] == "DataExists"
+        assert world.said(got, "Ready")[1] == "DataExists"
         assert got.children == ()
         return
     assert "VirtualMachine/shop" in world.kinds(got)
@@ -131,7 +131,7 @@ def test_last_restored_disk_is_used_at_the_next_start_and_the_others_are_kept() 
     running = world.standing()
     got = world.plan(world.vm(), world.seen(*running.children.values(), *restored, refs=(world.storage_class(),)))
     assert _disk(got) == "shop-disk"
-    assert "the disk" in (world.condition(got, "Deferred") or ("", "", ""))[2]
+    assert "the disk" in world.said(got, "Deferred")[2]
     stopped = [obj for obj in running.children.values() if obj["kind"] not in ("VirtualMachineInstance", "Pod")]
     got = world.plan(world.vm(), world.seen(*stopped, *restored, refs=(world.storage_class(),)))
     assert _disk(got) == "shop-disk-r10"
@@ -164,7 +164,7 @@ def test_deletion_of_the_disk_wants_its_name_and_gives_up_the_volume_first() -> 
     asked = world.plan(world.vm(meta=GOING, deletionPolicy="Delete"), world.standing())
     assert asked.delete == ()
     assert not asked.released
-    assert "cairn.dev/confirm-delete=shop" in (world.condition(asked, "Ready") or ("", "", ""))[2]
+    assert "cairn.dev/confirm-delete=shop" in world.said(asked, "Ready")[2]
     obj = world.vm(meta=CONFIRMED, deletionPolicy="Delete")
     first = world.plan(obj, world.standing())
     assert _actions(first) == [("reclaim", {"volume": "pv-shop-disk", "claim": "shop-disk", "policy": "Delete"})]
@@ -229,7 +229,7 @@ def test_disk_whose_snapshot_fails_is_kept(trouble: str) -> None:
     got = world.plan(obj, observed)
     assert got.delete == ()
     assert not got.released
-    assert "Retain" in (world.condition(got, "Ready") or ("", "", ""))[2]
+    assert "Retain" in world.said(got, "Ready")[2]
 
 
 def test_namespace_that_goes_holds_nobody_up() -> None:

@@ -21,6 +21,7 @@ from cairn.api.resources import (
     ref_of,
 )
 from cairn.engine.kind import Observed
+from cairn.vm.kind import SellerVMKind
 from unit.vm import machine_world as world
 
 DIGEST = "docker://registry.example.com/debian@sha256:" + "a" * 64
@@ -199,7 +200,7 @@ def test_clone_takes_a_snapshot_of_the_other_machines_disk_first() -> None:
     assert made["metadata"]["annotations"]["vm.cairn.dev/by"] == "clone"
     assert world.condition(got, "Ready") is not None
     missing = world.plan(obj, world.seen(refs=(_other(),)), platform=platform)
-    assert (world.condition(missing, "Ready") or ())[1] == "SnapshotsMissing"
+    assert world.said(missing, "Ready")[1] == "SnapshotsMissing"
 
 
 def test_clone_makes_its_disk_once_the_snapshot_can_be_used_and_drops_it_afterwards() -> None:
@@ -251,7 +252,7 @@ def test_missing_part_of_the_cluster_is_named_and_nothing_is_half_made(
 
 
 def test_version_of_kubevirt_is_asked_for_only_where_it_seems_too_old() -> None:
-    kind = world.SellerVMKind(world.PLATFORM)
+    kind = SellerVMKind(world.PLATFORM)
     ref = Ref(KUBEVIRT, "kubevirt", "kubevirt")
     assert ref not in set(kind.wants(world.vm(), world.seen()))
     assert ref in set(kind.wants(world.vm(), world.seen(missing=(VMPOOL,))))
@@ -373,8 +374,10 @@ def test_policy_keeps_the_guest_off_the_platforms_networks() -> None:
     ],
 )
 def test_plan_that_can_not_be_had_is_one_condition(spec: Obj, reason: str, words: str) -> None:
-    others = (world.plan_object("db.small", "1", "1Gi", **{"for": "SellerRDS"}),)
-    others += (world.plan_object("vm.old", "1", "1Gi", deprecated=True),)
+    others = (
+        world.plan_object("db.small", "1", "1Gi", **{"for": "SellerRDS"}),
+        world.plan_object("vm.old", "1", "1Gi", deprecated=True),
+    )
     got = world.plan(world.vm(**spec), world.seen(refs=others))
     state = world.condition(got, "Ready")
     assert state is not None
@@ -394,6 +397,6 @@ def test_foreign_namespace_is_refused_and_what_stands_is_left() -> None:
     home["metadata"]["labels"] = {}
     there = world.standing()
     got = world.plan(world.vm(), Observed(there.children, dict(there.refs) | {ref_of(home): home}))
-    assert (world.condition(got, "Ready") or ())[1] == "NotASellerNamespace"
+    assert world.said(got, "Ready")[1] == "NotASellerNamespace"
     assert got.hold
     assert got.status["machine"]["ready"]

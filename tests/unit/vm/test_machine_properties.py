@@ -66,7 +66,7 @@ STATUSES = st.fixed_dictionaries(
         "machine": st.just("of an older shape"),
     },
 )
-NOTHING = st.just({})
+NOTHING: st.SearchStrategy[Any] = st.just({})
 EXTRA = (
     world.data_volume(name="shop-disk-r1"),
     world.launcher("virt-launcher-shop-zzzzz", ready=False, node=""),

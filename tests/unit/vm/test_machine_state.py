@@ -29,7 +29,7 @@ def _instance(phase: str = "Scheduling", *conditions: Obj, **status: Any) -> Obj
 
 
 FAILED_CREATE = {"type": "Synchronized", "status": "False", "reason": "FailedCreate"}
-PENDING = {"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "True"}]}
+PENDING: Obj = {"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "True"}]}
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,8 @@ def test_pod_that_kubevirt_can_not_make_is_told(message: str, reason: str, words
     ],
 )
 def test_pod_in_trouble_is_told(pod: Obj, reason: str, words: str) -> None:
-    launcher = world.launcher(ready=False, **(PENDING | pod))
+    launcher = world.launcher(ready=False)
+    launcher["status"] = PENDING | pod
     state = world.condition(world.plan(world.vm(), _with(world.standing(pod=launcher), _instance())), "Ready")
     assert state is not None
     assert state[:2] == (False, reason)
@@ -143,15 +144,15 @@ def test_guest_that_does_not_answer_on_its_first_port_is_told() -> None:
 
 def test_paused_guest_and_one_that_ends_at_every_start_are_told() -> None:
     paused = _instance("Running", {"type": "Paused", "status": "True"})
-    state = world.condition(world.plan(world.vm(), _with(world.standing(), paused)), "Ready")
-    assert "virtctl unpause" in (state or ("", "", ""))[2]
+    state = world.said(world.plan(world.vm(), _with(world.standing(), paused)), "Ready")
+    assert "virtctl unpause" in state[2]
     made = world.child(world.first(world.vm()), "VirtualMachine")
     looping = world.machine(made, "CrashLoopBackOff")
     looping["status"]["startFailure"] = {"consecutiveFailCount": 3}
     observed = _without(world.standing(virtualmachine=looping), "Pod", "VirtualMachineInstance")
-    state = world.condition(world.plan(world.vm(), observed), "Ready")
-    assert (state or ())[1] == "CrashLooping"
-    assert "3 times" in (state or ("", "", ""))[2]
+    state = world.said(world.plan(world.vm(), observed), "Ready")
+    assert state[1] == "CrashLooping"
+    assert "3 times" in state[2]
 
 
 def test_migrating_guest_is_up_and_its_pod_is_the_one_it_runs_in() -> None:
@@ -189,5 +190,5 @@ def test_route_that_the_gateway_refuses_is_told() -> None:
     refused = accepted | {"status": "False", "message": "namespace not allowed"}
     route["status"] = {"parents": [{"conditions": [refused]}]}
     got = world.plan(obj, observed, platform=platform)
-    assert "namespace not allowed" in (world.condition(got, "Exposed") or ("", "", ""))[2]
+    assert "namespace not allowed" in world.said(got, "Exposed")[2]
     assert "url" not in got.status

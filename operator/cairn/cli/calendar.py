@@ -95,7 +95,7 @@ def sizes(estate: Estate, model: Priced, since: datetime, until: datetime) -> li
     """What it is at first, and every change."""
     found: list[Size] = []
     for at, capacity in timeline(who_is(model), estate.promotions, estate.plans, since, until):
-        size = Size(max(at, since), model, capacity)
+        size = Size(at, model, capacity)
         if not found or _look(found[-1]) != _look(size):
             found.append(size)
     return found

@@ -33,7 +33,7 @@ async def read(
                 found += await cluster.list(resource, namespace=namespace if resource.namespaced else None)
             except (ApiError, OSError) as error:
                 hint = ": is Cairn installed there?" if getattr(error, "status", 0) == NOT_FOUND else ""
-                raise UnreachableError(f"{resource.plural}: {error}{hint}") from None
+                raise UnreachableError(f"{resource.plural}: {str(error).strip()}{hint}") from None
     finally:
         await transport.close()
     return found

@@ -49,6 +49,18 @@ def test_picture_without_times_shows_what_is_around_the_windows(file: Path, caps
     assert ElementTree.parse(picture).getroot().get("width") == "1200"
 
 
+def test_size_that_a_second_window_only_holds_longer_is_one_row(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    second = "windows: [{name: b, start: '2026-11-11T20:00:00', duration: 12h}, "
+    file.write_text(EXAMPLE.replace("windows: [", second))
+    out, _ = said(capsys, "calendar", *SPAN, file)
+    rows = [line for line in out.splitlines() if "shop-db  db.xlarge" in line]
+    assert [row.split("Promotion/double-11")[1] for row in rows] == [
+        " (warming up, frozen)",
+        " (frozen)",
+        " (cooling down)",
+    ]
+
+
 def test_zones_that_differ_are_shown_in_utc(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     other = EXAMPLE[EXAMPLE.index("apiVersion: cairn.dev/v1alpha1\nkind: Promotion") :].split("---")[0]
     other = other.replace("double-11", "berlin").replace("Asia/Shanghai", "Europe/Berlin")

@@ -13,10 +13,15 @@ import pytest
 from cairn.cli.main import main
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "plans-and-cost.md"
-EXAMPLE, TABLE = (
-    re.findall(rf"^```{kind}\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)[0]
-    for kind in ("yaml", "text")
-)
+
+
+def block(kind: str) -> str:
+    """The page's only block of this kind."""
+    (found,) = re.findall(rf"^```{kind}\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    return str(found)
+
+
+EXAMPLE, TABLE = block("yaml"), block("text")
 OTHER = """---
 apiVersion: cairn.dev/v1alpha1
 kind: Seller

@@ -82,6 +82,35 @@ def test_seller_labels_set_by_a_cluster_admin_are_taken(charted: Charted) -> Non
     assert charted.admin.create("/api/v1/namespaces?dryRun=All", body).ok
 
 
+# Promotions
+
+
+def test_promotion_that_others_are_raised_by_is_deleted_only_when_confirmed(charted: Charted) -> None:
+    path = f"{CAIRN}/promotions"
+    assert charted.admin.create(path, sample("promotions", "double-11", "")).ok
+    path += "/double-11"
+    for status, refused in (
+        ({}, False),
+        ({"phase": "Waiting", "participants": 3}, False),
+        ({"phase": "WarmingUp", "participants": 3}, True),
+        ({"phase": "Active"}, True),
+        ({"phase": "Active", "participants": 0}, False),
+        ({"phase": "CoolingDown", "participants": 3}, False),
+        ({"phase": "Active", "participants": 3}, True),
+    ):
+        now = {"phase": None, "participants": None, **status}
+        assert charted.operator.merge(f"{path}/status", {"status": now}).ok
+        answer = charted.admin.delete(f"{path}?dryRun=All")
+        if refused:
+            refused_by("cairn-confirm-delete-promotion", answer)
+            assert f"{CONFIRM}=double-11" in answer.message
+        else:
+            assert answer.ok, (status, answer)
+    refused_by("cairn-confirm-delete-promotion", charted.admin.delete(f"{CAIRN}/promotions"))
+    assert charted.admin.merge(path, {"metadata": {"annotations": {CONFIRM: "double-11"}}}).ok
+    assert charted.admin.delete(path).ok
+
+
 # Data
 
 

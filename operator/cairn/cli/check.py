@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from cairn.api.crd import BY_KIND
 from cairn.api.resources import GROUP, VERSION, Obj
 from cairn.api.validate import findings
+from cairn.cli.deep import deep
 from cairn.cli.loader import Document, read
 from cairn.cli.together import together
 
@@ -76,8 +77,11 @@ def _judged(document: Document, before: Obj | None) -> Iterator[Remark]:
     if complaint := _unknown_kind(document.obj):
         yield Remark(document.file, document.line(("kind",)), "error", complaint)
         return
-    for finding in findings(BY_KIND[document.obj["kind"]].schema(), document.obj, before):
+    found = list(findings(BY_KIND[document.obj["kind"]].schema(), document.obj, before))
+    for finding in found:
         yield Remark(document.file, document.line(finding.path), "error", finding.message)
+    for path, message in () if found else deep(document.obj):
+        yield Remark(document.file, document.line(path), "error", message)
 
 
 def is_ours(document: Document) -> bool:

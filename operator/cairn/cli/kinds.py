@@ -15,6 +15,7 @@ _CLASSES = (
     ("cairn.vm.kind", "SellerVMKind"),
     ("cairn.rds.kind", "SellerRDSKind"),
     ("cairn.push.kind", "PushSubscriptionKind"),
+    ("cairn.promotion.kind", "PromotionKind"),
 )
 
 

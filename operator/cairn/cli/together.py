@@ -34,6 +34,7 @@ def together(documents: Sequence[Document]) -> Iterator[Remark]:
     for document in documents:
         if "planRef" in document.obj["spec"]:
             yield from _plan(document, by_key)
+        yield from _promotions(document, by_key)
         if document.obj["kind"] == "PushSubscription":
             yield from _push(document, by_key)
             yield from _shops(document, documents)
@@ -53,6 +54,23 @@ def _plan(document: Document, by_key: dict[_Key, Document]) -> Iterator[Remark]:
         yield document, _PLAN, "error", text
     elif plan.obj["spec"].get("deprecated"):
         yield document, _PLAN, "note", f"spec.planRef: ServicePlan {name} is deprecated and refuses new users"
+
+
+def _promotions(document: Document, by_key: dict[_Key, Document]) -> Iterator[Remark]:
+    kind = document.obj["kind"]
+    for index, entry in enumerate(document.obj["spec"].get("promotions") or ()):
+        here, name = ("spec", "promotions", index), entry["name"]
+        field = f"spec.promotions[{name}]"
+        if ("Promotion", "", name) not in by_key:
+            yield document, (*here, "name"), "note", f"{field}: Promotion {name} is not among these files"
+        wanted = (entry.get("planRef") or {}).get("name")
+        plan = by_key.get(("ServicePlan", "", wanted)) if wanted else None
+        if wanted and plan is None:
+            text = f"{field}.planRef: ServicePlan {wanted} is not among these files"
+            yield document, (*here, "planRef", "name"), "note", text
+        elif plan and (made_for := plan.obj["spec"]["for"]) != kind:
+            text = f"{field}.planRef: ServicePlan {wanted} is for {made_for}, not for {kind}: choose a plan for {kind}"
+            yield document, (*here, "planRef", "name"), "error", text
 
 
 def _push(document: Document, by_key: dict[_Key, Document]) -> Iterator[Remark]:

@@ -162,7 +162,11 @@ class Io(Protocol):
 
 
 class Kind(Protocol):
-    """One kind of user-written object. Implementations hold settings only, no state."""
+    """One kind of user-written object. Implementations hold settings only, no state.
+
+    While spec.suspend is true the engine plans nothing, and says so in `Suspended`; a kind to which it means something
+    else has an attribute `plans_suspended = True`, and its plan sees to it.
+    """
 
     @property
     def resource(self) -> Resource:

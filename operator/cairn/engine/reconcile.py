@@ -89,7 +89,7 @@ class Reconciler:
         if (complaint := _complaint(kind, obj)) and not deleting:
             await self._say(obj, _said(obj), stalled(Reason.INVALID_SPEC, complaint))
             return Result()
-        if obj["spec"].get("suspend") and not deleting:
+        if obj["spec"].get("suspend") and not deleting and not getattr(kind, "plans_suspended", False):
             await self._suspend(obj)
             return Result()
         if kind.finalizer and not deleting:

@@ -218,3 +218,92 @@ def test_check_a_namespace_that_is_a_number_is_an_error() -> None:
 def test_check_of_nothing_is_not_taken_for_all_in_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(tmp_path)]) == 2
     assert "no object in" in capsys.readouterr().err
+
+
+PROMOTION = """apiVersion: cairn.dev/v1alpha1
+kind: Promotion
+metadata: {name: double-11}
+spec:
+  timeZone: Asia/Shanghai
+  windows:
+  - {name: eve, start: "2026-11-10T20:00:00", duration: 4h}
+  - name: main
+    start: "2026-11-11T00:00:00"
+    duration: 24h
+"""
+MACHINE = """apiVersion: cairn.dev/v1alpha1
+kind: SellerVM
+metadata: {name: web, namespace: seller-2088}
+spec:
+  resources: {cpu: "1", memory: 2Gi}
+  image: {name: debian-13}
+  disk: {size: 20Gi}
+  maintenance:
+    timeZone: Asia/Shanghai
+    windows: [{name: night, days: [Sun], start: "03:00", duration: 2h}]
+  snapshots:
+    schedule: "0 3 * * *"
+    keep: {last: 7}
+  promotions:
+  - name: double-11
+    replicas: {min: 1, max: 2}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "said"),
+    [
+        ('start: "2026-11-11T', 'start: "2026-11-31T', 9, "spec.windows[main].start 2026-11-31T00:00:00: there is no"),
+        (
+            "Asia/Shanghai",
+            "Asia/Shanghi",
+            5,
+            "spec.timeZone: there is no time zone Asia/Shanghi: did you mean",
+        ),
+        ("duration: 24h", "duration: 999d", 10, "spec.windows[main].duration 999d is longer than 366d: shorten it"),
+    ],
+)
+def test_check_promotion_that_makes_no_sense_is_named_with_its_line(old: str, new: str, line: int, said: str) -> None:
+    (found,) = remarks(PROMOTION.replace(old, new))
+    assert found.startswith(f"f.yaml:{line}: {said}")
+
+
+def test_check_recurrence_that_never_occurs_is_an_error() -> None:
+    head = PROMOTION[: PROMOTION.index("  windows")]
+    rule = '  recurrence: {rule: FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30, start: "2026-01-01T00:00", duration: 1h}\n'
+    (found,) = remarks(head + rule)
+    assert found.startswith("f.yaml:6: spec.recurrence.rule FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30: never occurs")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "said"),
+    [
+        ("timeZone: Asia/Shanghai", "timeZone: Asia/Shanghi", 9, "spec.maintenance.timeZone: there is no time zone"),
+        ('"0 3 * * *"', '"0 3 30 2 *"', 12, 'spec.snapshots.schedule "0 3 30 2 *": bad day-of-month'),
+        (
+            "keep: {last: 7}",
+            "keep: {last: 7}\n    timeZone: Nowhere",
+            14,
+            "spec.snapshots.timeZone: there is no time zone",
+        ),
+    ],
+)
+def test_check_schedules_of_a_machine_that_never_come_are_errors(old: str, new: str, line: int, said: str) -> None:
+    (found,) = [remark for remark in remarks(MACHINE.replace(old, new)) if "note" not in remark]
+    assert found.startswith(f"f.yaml:{line}: {said}")
+
+
+def test_check_promotions_that_a_machine_names_are_looked_for() -> None:
+    assert remarks(PROMOTION + "---\n" + MACHINE) == []
+    (found,) = remarks(MACHINE)
+    assert found == "f.yaml:15: note: spec.promotions[double-11]: Promotion double-11 is not among these files"
+
+
+def test_check_plan_of_another_kind_in_a_promotion_is_an_error() -> None:
+    database = DATABASE.replace('resources: {cpu: "1", memory: 2Gi}', "planRef: {name: db.small}")
+    database += "  promotions:\n  - name: double-11\n    planRef: {name: seller.standard}\n"
+    found = [remark for remark in remarks("---\n".join((PROMOTION, SELLER, database))) if "note" not in remark]
+    assert len(found) == 1
+    assert (
+        "spec.promotions[double-11].planRef: ServicePlan seller.standard is for Seller, not for SellerRDS" in found[0]
+    )

@@ -132,6 +132,26 @@ async def test_seller_and_database_are_made_up_to_their_pods(cluster: Cluster) -
     assert (await condition(cluster, Ref(SERVICEPLAN, "", "db.small")))["status"] == "True"
 
 
+async def test_plan_that_a_promotion_raises_to_is_kept_while_anybody_names_it(cluster: Cluster) -> None:
+    large = plan("db.large", "SellerRDS", cpu="2", memory="2Gi", storage="2Gi", connections=200)
+    ref = Ref(SERVICEPLAN, "", "db.large")
+    await apply(cluster, *PLANS, large, seller("7"))
+    await settle(Engine(kinds(Platform()), cluster))
+    await apply(cluster, database("7", promotions=[{"name": "double-11", "planRef": {"name": "db.large"}}]))
+    live = await cluster.get(ref)
+    assert live
+    await cluster.delete(ref, uid=live["metadata"]["uid"])
+    await settle(Engine(kinds(Platform()), cluster))
+    kept = await cluster.get(ref)
+    assert kept
+    assert kept["status"]["usedBy"] == 1
+    assert kept["status"]["price"] == {"currency": "CNY", "monthly": "300.00", "hourly": "0.4110"}
+    assert (await condition(cluster, ref))["reason"] == "InUse"
+    await apply(cluster, database("7"))
+    await settle(Engine(kinds(Platform()), cluster))
+    assert await cluster.get(ref) is None
+
+
 async def test_second_look_at_the_real_kinds_writes_nothing(cluster: Cluster, plane: ControlPlane) -> None:
     await apply(cluster, *PLANS, seller("2"))
     await settle(Engine(kinds(Platform()), cluster))

@@ -7,6 +7,8 @@ from cairn.api.conditions import Condition, Reason, not_ready, progressing
 from cairn.api.quantity import parse, show
 from cairn.api.resources import Obj
 
+QUOTA = "cairn"
+"""Name of the ResourceQuota that a Seller's namespace has."""
 IMAGE_REASONS = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
 
 

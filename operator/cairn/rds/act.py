@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import asyncpg
 
-from cairn.api import pods
+from cairn.api import resize
 from cairn.api.conditions import Reason
 from cairn.api.platform import Platform
 from cairn.api.resources import POD, PV, SECRET, Obj, Ref
@@ -62,7 +62,7 @@ async def act(action: Action, rds: SellerRDS, observed: Observed, io: Io, platfo
 
 async def _mint_ca(action: Action, scene: Scene) -> None:
     live = await scene.io.get(scene.secret_ref(action.args["secret"]))
-    if not credentials.ca_stands(live, datetime.now(UTC)):
+    if not credentials.ca_stands(live, _as_of(action)):
         made = new_ca(f"{scene.namespace}/{scene.name}"[:60])
         # A running server shows its old certificate until it is told to reload: who may no longer know the authority
         # of that one could not get in to tell it.
@@ -71,11 +71,16 @@ async def _mint_ca(action: Action, scene: Scene) -> None:
         await _write(scene, action.args["secret"], live, made)
 
 
+def _as_of(action: Action) -> datetime:
+    """What has to be renewed at this moment is made anew; before a freeze that comes earlier than it has to."""
+    return credentials.parse_time(action.args.get("asOf")) or datetime.now(UTC)
+
+
 async def _mint_certificate(action: Action, scene: Scene) -> None:
     ca = await scene.io.get(scene.secret_ref(credentials.ca_secret(scene.name)))
     live = await scene.io.get(scene.secret_ref(action.args["secret"]))
     names = tuple(action.args["names"])
-    if credentials.tls_stands(live, ca, names, datetime.now(UTC)):
+    if credentials.tls_stands(live, ca, names, _as_of(action)):
         return
     try:
         made = new_certificate({key: raw(ca, key) for key in ("ca.crt", "ca.key")}, list(names))
@@ -137,18 +142,13 @@ async def _reclaim_policy(action: Action, scene: Scene, policy: str) -> None:
 
 async def _resize(action: Action, scene: Scene) -> None:
     ref = Ref(POD, scene.namespace, action.args["pod"])
-    live = await scene.io.get(ref)
-    if live is None or pods.terminating(live):
-        return
-    size = {"cpu": action.args["cpu"], "memory": action.args["memory"]}
-    # The whole list goes back: a merge patch replaces lists, and the server takes over the resources only.
-    containers = [
-        {**container, "resources": {**(container.get("resources") or {}), "requests": size, "limits": size}}
-        if container["name"] == objects.CONTAINER
-        else container
-        for container in live["spec"]["containers"]
-    ]
-    await scene.io.patch(ref, {"spec": {"containers": containers}}, "resize")
+    asked = resize.body(await scene.io.get(ref), objects.CONTAINER, (action.args["cpu"], action.args["memory"]))
+    if asked is not None:
+        await scene.io.patch(ref, asked, "resize")
+
+
+async def _restart(action: Action, scene: Scene) -> None:
+    await scene.io.delete(Ref(POD, scene.namespace, action.args["pod"]), action.args["uid"])
 
 
 async def _database(action: Action, scene: Scene) -> None:
@@ -199,6 +199,7 @@ DEEDS: Mapping[str, Callable[[Action, Scene], Awaitable[None]]] = {
     "keep-volume": _keep_volume,
     "give-up-volume": _give_up_volume,
     "resize": _resize,
+    "restart": _restart,
     "database": _database,
     "reload": _reload,
 }

@@ -49,10 +49,11 @@ def sized(memory_bytes: int, storage_bytes: int, connections: int) -> dict[str, 
 
 def same(one: str, other: str) -> bool:
     """Whether two spellings of a parameter mean the same; the server says 1GB where 1024MB was written."""
-    return _kilobytes(one) == _kilobytes(other)
+    return kilobytes(one) == kilobytes(other)
 
 
-def _kilobytes(text: str) -> int | str:
+def kilobytes(text: str) -> int | str:
+    """A size as a number; any other value as it is."""
     for unit, factor in (("kB", 1), ("MB", 1 << 10), ("GB", 1 << 20), ("TB", 1 << 30)):
         number = text.removesuffix(unit)
         if number != text and number.isdigit():

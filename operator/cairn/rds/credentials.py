@@ -145,15 +145,15 @@ def issued_at(found: x509.Certificate) -> datetime:
     return found.not_valid_before_utc + BACKDATED
 
 
-def ca_stands(secret: Obj | None, now: datetime) -> bool:
+def ca_stands(secret: Obj | None, as_of: datetime) -> bool:
     found = certificate(secret, "ca.crt")
-    return found is not None and bool(raw(secret, "ca.key")) and not renewal_due(found, now)
+    return found is not None and bool(raw(secret, "ca.key")) and not renewal_due(found, as_of)
 
 
-def tls_stands(secret: Obj | None, ca: Obj | None, names: tuple[str, ...], now: datetime) -> bool:
-    """The server's certificate is of this CA, holds every name, and ends not too soon."""
+def tls_stands(secret: Obj | None, ca: Obj | None, names: tuple[str, ...], as_of: datetime) -> bool:
+    """The server's certificate is of this CA, holds every name, and has not to be renewed at `as_of` yet."""
     found = certificate(secret, "tls.crt")
-    if found is None or not raw(secret, "tls.key") or renewal_due(found, now):
+    if found is None or not raw(secret, "tls.key") or renewal_due(found, as_of):
         return False
     if raw(secret, "ca.crt") != raw(ca, "ca.crt"):
         return False

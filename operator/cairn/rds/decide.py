@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from cairn.api import pods
 from cairn.api.conditions import Condition, Reason, not_ready, stalled
@@ -13,13 +12,8 @@ from cairn.api.quantity import canonical, compare, for_container, parse, show
 from cairn.api.resources import PVC, RESOURCEQUOTA, SECRET, STORAGECLASS, Obj
 from cairn.api.secrets import raw
 from cairn.api.sellerrds import SellerRDS
-from cairn.api.serviceplan import Price
-from cairn.calendar.price import next_price, price_at
 from cairn.engine.kind import Observed
 from cairn.rds import credentials, objects
-
-QUOTA = "cairn"
-"""Name of the ResourceQuota that a Seller's namespace has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +25,6 @@ class Size:
     storage: str | None
     connections: int
     plan: str | None = None
-    price: Price | None = None
-    price_changes: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +35,18 @@ class Storage:
     conditions: tuple[Condition, ...] = ()
 
 
-def size_of(rds: SellerRDS, observed: Observed, now: datetime) -> Size | Wrong:
+def size_of(rds: SellerRDS, observed: Observed) -> Size | Wrong:
     storage = rds.spec.storage.size if rds.spec.storage else None
     if own := rds.spec.resources:
         return Size(for_container(own.cpu), for_container(own.memory), _canonical(storage), own.connections)
     if rds.spec.plan_ref is None:
         return stalled(Reason.INVALID_SPEC, "spec: one of planRef, resources and external must say how big or where")
     name = rds.spec.plan_ref.name
-    current = rds.status.plan.current if rds.status.plan else None
-    if current is None and claim_of(rds, observed) is not None:
-        current = name  # its making began with this plan
+    current = name if _has(rds, name, observed) else None
     plan = plan_of("SellerRDS", name, observed.refs.get(plan_ref(name)), current=current)
     if isinstance(plan, tuple):
         return plan
-    size, prices = plan.spec.size, plan.spec.prices
+    size = plan.spec.size
     if size.cpu is None or size.memory is None:
         return not_ready(Reason.INVALID_SPEC, f"ServicePlan {name}: spec.size must name cpu and memory")
     return Size(
@@ -65,9 +55,15 @@ def size_of(rds: SellerRDS, observed: Observed, now: datetime) -> Size | Wrong:
         _canonical(storage or size.storage),
         size.connections or 100,
         name,
-        price_at(prices, now),
-        next_price(prices, now),
     )
+
+
+def _has(rds: SellerRDS, name: str, observed: Observed) -> bool:
+    """Whether it has this plan already, or returns to it after a promotion."""
+    plan = rds.status.plan
+    if plan is None:
+        return claim_of(rds, observed) is not None  # its making began with this plan
+    return bool(plan.reason) or name in (plan.current, plan.target)
 
 
 def claim_of(rds: SellerRDS, observed: Observed) -> Obj | None:
@@ -137,7 +133,7 @@ def storage_of(rds: SellerRDS, size: Size, observed: Observed) -> Storage | Wron
     wanted = size.storage or (canonical(live) if live else None)
     if wanted is None:
         return not_ready(Reason.INVALID_SPEC, "spec.storage.size: say how big the volume should be; no plan does")
-    quota = observed.ref(RESOURCEQUOTA, QUOTA, rds.metadata.namespace)
+    quota = observed.ref(RESOURCEQUOTA, pods.QUOTA, rds.metadata.namespace)
     if live is None:
         if missing := pods.over_quota(quota, {"requests.storage": wanted}):
             return not_ready(Reason.QUOTA_EXCEEDED, missing)

@@ -9,10 +9,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from cairn.api.lookup import parsed, plan_ref, seller_ref
+from cairn.api import pods
+from cairn.api.lookup import parsed, seller_ref
 from cairn.api.platform import Platform
 from cairn.api.resources import (
     CONFIGMAP,
+    LIMITRANGE,
     NAMESPACE,
     NETWORKPOLICY,
     PDB,
@@ -30,7 +32,8 @@ from cairn.api.resources import (
     Resource,
 )
 from cairn.api.sellerrds import SellerRDS
-from cairn.engine.kind import Action, Io, Observed, Plan, Want
+from cairn.calendar import asked
+from cairn.engine.kind import Action, Io, Observed, Plan, Want, Within
 from cairn.rds import credentials, decide
 from cairn.rds.act import act
 from cairn.rds.external import secrets_needed
@@ -63,12 +66,13 @@ class SellerRDSKind:
         yield Ref(NAMESPACE, "", namespace)
         if ref := seller_ref(seen.ref(NAMESPACE, namespace)):
             yield ref
-        if rds.spec.plan_ref:
-            yield plan_ref(rds.spec.plan_ref.name)
+        yield from asked.refs(rds)
+        if asked.preflight_on(rds, seen.refs):
+            yield Within(LIMITRANGE, namespace)
         if external := rds.spec.external:
             yield from (Ref(SECRET, namespace, name) for _, name, _ in secrets_needed(external))
             return
-        yield Ref(RESOURCEQUOTA, namespace, decide.QUOTA)
+        yield Ref(RESOURCEQUOTA, namespace, pods.QUOTA)
         claim = (decide.claim_of(rds, seen) or {}).get("spec") or {}
         if claim.get("volumeName"):
             yield Ref(PV, "", claim["volumeName"])

@@ -34,6 +34,7 @@ class Server:
     parameters: dict[str, str]
     operator_namespace: str
     from_namespaces: tuple[str, ...] = ()
+    replicas: int = 1
 
     @property
     def pod(self) -> str:
@@ -170,7 +171,7 @@ def stateful_set(server: Server) -> Obj:
         "kind": "StatefulSet",
         "metadata": _meta(server, server.name),
         "spec": {
-            "replicas": 1,
+            "replicas": server.replicas,
             "serviceName": f"{server.name}-pods",
             "updateStrategy": {"type": "OnDelete"},
             "selector": {"matchLabels": selector(server.name)},
@@ -188,6 +189,12 @@ def stateful_set(server: Server) -> Obj:
 def parameters_text(parameters: dict[str, str]) -> str:
     """Those that a pod keeps until it is made anew: compared with the wanted ones, they tell whether it has to be."""
     return " ".join(f"{key}={parameters[key]}" for key in config.AT_START)
+
+
+def parameters_of(obj: Obj | None) -> dict[str, str]:
+    """Those that a pod was started with, or that a template starts it with."""
+    text = (((obj or {}).get("metadata") or {}).get("annotations") or {}).get(PARAMETERS_ANNOTATION) or ""
+    return dict(pair.split("=", 1) for pair in str(text).split() if "=" in pair)
 
 
 def _pod_spec(server: Server) -> Obj:

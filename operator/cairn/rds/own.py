@@ -3,20 +3,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
+
+from cryptography import x509
 
 from cairn.api import pods
 from cairn.api.conditions import Condition, Reason, not_ready, progressing
 from cairn.api.platform import Platform
-from cairn.api.quantity import parse
-from cairn.api.resources import POD, RESOURCEQUOTA, SECRET, STATEFULSET, Obj
+from cairn.api.resize import Step, resize, within_quota
+from cairn.api.resources import LIMITRANGE, POD, RESOURCEQUOTA, SECRET, STATEFULSET, Obj
 from cairn.api.secrets import text
+from cairn.api.seller import Seller
 from cairn.api.sellerrds import SellerRDS
+from cairn.calendar.asked import Asked, ask
+from cairn.calendar.cost import cost_of
+from cairn.calendar.fit import Site, peak_fits
 from cairn.engine.kind import Action, Child, Observed, Plan
-from cairn.rds import config, credentials, databases, decide, objects, report, volume
+from cairn.rds import config, credentials, databases, decide, objects, report, sizing, upkeep, volume
 from cairn.rds.case import Case
 from cairn.rds.credentials import Address
-from cairn.rds.resize import Step, resize, within_quota
 
 RENDERINGS = {"1": objects.stateful_set}
 """Every rendering that a running server may have. Cairn's upgrade adds one; it never changes one that stands here."""
@@ -27,8 +34,8 @@ PROJECTED = timedelta(minutes=3)
 """A changed Secret is in the pod's files by then (the kubelet's sync period and its cache, with room)."""
 
 
-def plan_own(rds: SellerRDS, observed: Observed, now: datetime, platform: Platform) -> Plan:
-    size = decide.size_of(rds, observed, now)
+def plan_own(rds: SellerRDS, seller: Seller, observed: Observed, now: datetime, platform: Platform) -> Plan:
+    size = decide.size_of(rds, observed)
     if isinstance(size, tuple):
         return _held(rds, observed, size)
     if wrong := decide.data_wrong(rds, observed) or _identity_wrong(rds, observed):
@@ -36,35 +43,63 @@ def plan_own(rds: SellerRDS, observed: Observed, now: datetime, platform: Platfo
     storage = decide.storage_of(rds, size, observed)
     if isinstance(storage, tuple):
         return _held(rds, observed, storage)
-    logins = _logins(rds, observed)
-    minting = _minting(rds, logins, observed, now)
+    logins, asked = _logins(rds, observed), ask(rds, observed.refs, now)
+    minting = _minting(rds, logins, observed, asked, now)
     if minting and decide.claim_of(rds, observed) is None:
         conditions = progressing(Reason.PROGRESSING, "passwords and certificates are being made")
         return Plan(conditions=conditions, actions=minting, hold=True)
+    case = _case(rds, observed, asked, size, storage, logins)
+    render = RENDERINGS[case.rendering]
+    free = _server(case, platform)
+    server = _pinned(free, case.stateful_set) if asked.frozen else free
+    kept = upkeep.upkeep(case, render(free), now)
+    site = Site(seller=seller, limit_ranges=observed.within(LIMITRANGE, rds.metadata.namespace))
+    fits = peak_fits(rds, asked.promotions, asked.plans, now, site)
+    charge = cost_of(rds, asked.promotions, asked.plans, seller.spec.billing, platform.currency, now)
+    return Plan(
+        children=(*_children(case, server), Child(render(server))),
+        status=report.status(case, charge.status),
+        conditions=(*report.conditions(case, kept.conditions), *fits),
+        actions=(*minting, *_actions(case, now), *kept.restart),
+        next=_next(case, (kept.next, charge.next), now),
+    )
+
+
+def _case(
+    rds: SellerRDS,
+    observed: Observed,
+    asked: Asked,
+    size: decide.Size,
+    storage: decide.Storage,
+    logins: tuple[credentials.Login, ...],
+) -> Case:
     name, namespace = rds.metadata.name, rds.metadata.namespace
     live, stateful_set = observed.child(POD, f"{name}-0", namespace), observed.child(STATEFULSET, name, namespace)
-    quota = observed.ref(RESOURCEQUOTA, decide.QUOTA, namespace)
-    change = resize(live, pods.spec_container(_template(stateful_set)), size.cpu, size.memory)
-    case = Case(
+    quota = observed.ref(RESOURCEQUOTA, pods.QUOTA, namespace)
+    template = pods.spec_container(_template(stateful_set))
+    force = sizing.in_force(size, asked, live, template)
+    parameters = sizing.parameters(size, force, storage, live)
+    less = sizing.less_memory(force, parameters, databases.facts_of(observed).get("parameters") or {}, live)
+    change = within_quota(resize(live, template, *force.size, less), live, quota)
+    stop = rds.spec.power_state == "Stopped"
+    stays_up = bool(stop and asked.frozen and ((stateful_set or {}).get("spec") or {}).get("replicas"))
+    return Case(
         rds=rds,
         observed=observed,
+        asked=asked,
         size=size,
+        force=force,
         storage=storage,
         logins=logins,
         pod=live,
+        stateful_set=stateful_set,
         claim=decide.claim_of(rds, observed),
         quota=quota,
-        change=within_quota(change, live, quota, size.cpu, size.memory),
+        parameters=parameters,
+        change=change,
         rendering=rds.status.rendering if rds.status.rendering in RENDERINGS else LATEST,
-    )
-    server = _server(case, platform)
-    wanted = RENDERINGS[case.rendering](server)
-    return Plan(
-        children=(*_children(case, server), Child(wanted)),
-        status=report.status(case, platform.currency),
-        conditions=report.conditions(case, wanted),
-        actions=(*minting, *_actions(case, now)),
-        next=_next(case, now),
+        stopped=stop and not stays_up,
+        stays_up=stays_up,
     )
 
 
@@ -104,7 +139,7 @@ def _logins(rds: SellerRDS, observed: Observed) -> tuple[credentials.Login, ...]
 
 
 def _minting(
-    rds: SellerRDS, logins: tuple[credentials.Login, ...], observed: Observed, now: datetime
+    rds: SellerRDS, logins: tuple[credentials.Login, ...], observed: Observed, asked: Asked, now: datetime
 ) -> tuple[Action, ...]:
     """What is missing of the credentials, in the order in which one needs the other."""
     name, namespace = rds.metadata.name, rds.metadata.namespace
@@ -112,15 +147,30 @@ def _minting(
     tls = observed.child(SECRET, credentials.tls_secret(name), namespace)
     names = objects.host_names(name, namespace)
     actions = []
-    if not credentials.ca_stands(ca, now):
-        actions.append(Action("mint-ca", {"secret": credentials.ca_secret(name)}))
-    if actions or not credentials.tls_stands(tls, ca, names, now):
-        actions.append(Action("mint-certificate", {"secret": credentials.tls_secret(name), "names": list(names)}))
+    as_of = _renew_as_of(credentials.certificate(ca, "ca.crt"), asked, now)
+    if not credentials.ca_stands(ca, as_of):
+        actions.append(Action("mint-ca", {"secret": credentials.ca_secret(name), "asOf": as_of.isoformat()}))
+    as_of = _renew_as_of(credentials.certificate(tls, "tls.crt"), asked, now)
+    if actions or not credentials.tls_stands(tls, ca, names, as_of):
+        secret = credentials.tls_secret(name)
+        args = {"secret": secret, "names": list(names), "asOf": as_of.isoformat()}
+        actions.append(Action("mint-certificate", args))
     address = Address(objects.host(name, namespace), config.PORT, text(ca, "ca.crt"))
     for login in (credentials.admin_login(name), *logins):
         if credentials.outdated(login, address, observed.child(SECRET, login.secret, namespace)):
             actions.append(databases.mint_login(login, address))
     return tuple(actions)
+
+
+def _renew_as_of(found: x509.Certificate | None, asked: Asked, now: datetime) -> datetime:
+    """The moment to judge a certificate by: what falls due inside a freeze is renewed before it, and inside of one only
+    what would end with it."""
+    if found is None:
+        return now
+    at = credentials.renew_at(found)
+    if asked.frozen:
+        return at if found.not_valid_after_utc <= asked.frozen else min(now, at - timedelta(seconds=1))
+    return at if asked.due(at) <= now else now
 
 
 def _server(case: Case, platform: Platform) -> objects.Server:
@@ -133,10 +183,20 @@ def _server(case: Case, platform: Platform) -> objects.Server:
         cpu=case.change.cpu,
         memory=case.change.memory,
         storage_class=spec.storage.class_ if spec.storage else None,
-        parameters=_parameters(case),
+        parameters=dict(case.parameters),
         operator_namespace=platform.namespace,
         from_namespaces=spec.access.from_namespaces,
+        replicas=0 if case.stopped else 1,
     )
+
+
+def _pinned(server: objects.Server, stateful_set: Obj | None) -> objects.Server:
+    """As it stands, but for what grows: a pod that dies inside a freeze comes back as it was."""
+    template = _template(stateful_set)
+    running = objects.parameters_of(template)
+    image = pods.spec_container(template).get("image") or server.image
+    parameters = server.parameters | {key: running[key] for key in config.AT_START if key in running}
+    return replace(server, image=image, parameters=parameters)
 
 
 def _children(case: Case, server: objects.Server) -> tuple[Child, ...]:
@@ -156,7 +216,8 @@ def _children(case: Case, server: objects.Server) -> tuple[Child, ...]:
 def _actions(case: Case, now: datetime) -> tuple[Action, ...]:
     actions = list(volume.keep(case.rds, case.observed))
     if case.change.step is Step.PATCH:
-        actions.append(Action("resize", {"pod": case.pod_name, "cpu": case.size.cpu, "memory": case.size.memory}))
+        cpu, memory = case.change.ask
+        actions.append(Action("resize", {"pod": case.pod_name, "cpu": cpu, "memory": memory}))
     if pods.is_ready(case.pod):
         actions += databases.actions(case.logins, case.observed)
         if (due := _reload_at(case)) and due <= now:
@@ -169,7 +230,7 @@ def _reload_at(case: Case) -> datetime | None:
     loaded = credentials.parse_time(case.facts.get("loadedAt"))
     if loaded is None:
         return None
-    moments = [loaded + RELOAD_EVERY] if _parameters_differ(case) else []
+    moments = [loaded + RELOAD_EVERY] if sizing.differing(case.parameters, case.facts.get("parameters") or {}) else []
     secret = case.observed.child(SECRET, credentials.tls_secret(case.name), case.namespace)
     served = credentials.certificate(secret, "tls.crt")
     started = credentials.parse_time(((case.pod or {}).get("status") or {}).get("startTime"))
@@ -180,24 +241,12 @@ def _reload_at(case: Case) -> datetime | None:
     return min(moments, default=None)
 
 
-def _parameters_differ(case: Case) -> bool:
-    wanted, live = _parameters(case), case.facts.get("parameters") or {}
-    return any(
-        name in live and not config.same(live[name], value)
-        for name, value in wanted.items()
-        if name not in config.AT_START
-    )
-
-
-def _parameters(case: Case) -> dict[str, str]:
-    return config.sized(int(parse(case.size.memory)), int(parse(case.storage.size)), case.size.connections)
-
-
-def _next(case: Case, now: datetime) -> datetime | None:
-    """A certificate to renew, one to load, or another price."""
+def _next(case: Case, others: Iterable[datetime | None], now: datetime) -> datetime | None:
+    """A certificate to renew, one to load, or what the calendar says."""
     secrets = ((credentials.ca_secret(case.name), "ca.crt"), (credentials.tls_secret(case.name), "tls.crt"))
     found = (credentials.certificate(case.observed.child(SECRET, name, case.namespace), key) for name, key in secrets)
-    moments = [credentials.renew_at(certificate) for certificate in found if certificate is not None]
+    moments = [case.asked.due(credentials.renew_at(certificate)) for certificate in found if certificate is not None]
     again = databases.look_again(case.observed, now)
-    moments += [moment for moment in (case.size.price_changes, _reload_at(case), again) if moment is not None]
+    others = (_reload_at(case), again, *others, *case.asked.edges)
+    moments += [moment for moment in others if moment is not None]
     return min((moment for moment in moments if moment > now), default=None)

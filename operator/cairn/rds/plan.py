@@ -34,8 +34,9 @@ def plan_sellerrds(obj: Obj, observed: Observed, now: datetime, platform: Platfo
     if isinstance(seller, tuple):
         live = observed.child(POD, f"{rds.metadata.name}-0", namespace)
         return Plan(status=report.kept(rds, live), conditions=seller, hold=True)
-    build = plan_external if rds.spec.external else plan_own
-    return build(rds, observed, now, platform)
+    if rds.spec.external:
+        return plan_external(rds, observed, now, platform)
+    return plan_own(rds, seller, observed, now, platform)
 
 
 def _gone(rds: SellerRDS, observed: Observed, home: Obj | None) -> Plan:

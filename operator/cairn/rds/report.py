@@ -4,31 +4,36 @@
 from __future__ import annotations
 
 from cairn.api import pods
-from cairn.api.conditions import Condition, Reason
+from cairn.api.conditions import Condition, Reason, progressing, ready
+from cairn.api.resize import Step, limits
 from cairn.api.resources import Obj
 from cairn.api.sellerrds import SellerRDS
+from cairn.calendar.asked import next_status, plan_status
 from cairn.rds import config, credentials, databases, objects
 from cairn.rds.case import Case
-from cairn.rds.resize import Step, limits
-from cairn.rds.restart import restart_pending
 
 
-def conditions(case: Case, wanted: Obj) -> tuple[Condition, ...]:
-    """`wanted` is the StatefulSet as it is applied in this pass."""
-    cpu, memory = case.size.cpu, case.size.memory
-    needs = {"requests.cpu": cpu, "limits.cpu": cpu, "requests.memory": memory, "limits.memory": memory}
-    state = pods.trouble(case.pod, case.claim, case.quota, needs) or databases.state(case.logins, case.observed)
-    extra = list(case.storage.conditions)
-    if waits := restart_pending(case.pod, wanted, case.change):
-        message = f"{waits}; takes effect with kubectl delete pod {case.pod_name} -n {case.namespace}"
-        extra.append(Condition("RestartPending", True, Reason.RESTART_PENDING, message))
+def conditions(case: Case, upkeep: tuple[Condition, ...]) -> tuple[Condition, ...]:
+    """`upkeep`: what is said of what waits."""
+    extra = [*case.storage.conditions, *upkeep]
     if case.change.step in (Step.PATCH, Step.WAIT):
+        cpu, memory = case.force.size
         message = f"the pod is resized to cpu {cpu}, memory {memory}: {case.change.message or 'asked for'}"
         extra.append(Condition("PodResized", False, Reason.PROGRESSING, message))
-    return (*state, *extra, *databases.durability(case.observed))
+    return (*_state(case), *extra, *case.asked.conditions, *databases.durability(case.observed))
 
 
-def status(case: Case, currency: str) -> Obj:
+def _state(case: Case) -> tuple[Condition, ...]:
+    if case.stopped and case.pod is None:
+        return ready("stopped as asked, the data stays; start it with spec.powerState: Running", Reason.STOPPED)
+    if case.stopped:
+        return progressing(Reason.STOPPED, "the server is being stopped")
+    cpu, memory = case.force.size
+    needs = {"requests.cpu": cpu, "limits.cpu": cpu, "requests.memory": memory, "limits.memory": memory}
+    return pods.trouble(case.pod, case.claim, case.quota, needs) or databases.state(case.logins, case.observed)
+
+
+def status(case: Case, cost: Obj) -> Obj:
     rds, name = case.rds, case.name
     found = kept(rds, case.pod)
     for key in ("version", "systemIdentifier"):
@@ -41,16 +46,18 @@ def status(case: Case, currency: str) -> Obj:
     found["rendering"] = case.rendering
     running = _running_size(case)
     found["size"] = running
-    # The plan in force is the one whose size runs; while another is on its way, the old one is.
-    found.pop("plan", None)
-    if case.size.plan and (running.get("cpu"), running.get("memory")) == (case.size.cpu, case.size.memory):
-        found["plan"] = {"current": case.size.plan}
-    elif case.size.plan and rds.status.plan:
-        found["plan"] = {"current": rds.status.plan.current}
-    found.pop("cost", None)
-    if case.size.price:
-        found["cost"] = {"currency": currency, "month": case.size.price.monthly}
-    return found
+    found["plan"] = plan_status(case.asked, case.size.plan, _current(case, running))
+    found["next"] = next_status(case.asked)
+    found["cost"] = cost or None
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _current(case: Case, running: Obj) -> str | None:
+    """The plan whose size runs; while another is on its way, the old one."""
+    if (running.get("cpu"), running.get("memory")) == (case.force.wanted or case.force.size):
+        return case.force.plan
+    plan = case.rds.status.plan
+    return plan.current if plan else None
 
 
 def kept(rds: SellerRDS, live: Obj | None) -> Obj:

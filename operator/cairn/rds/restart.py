@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 from cairn.api import pods
+from cairn.api.resize import Resize, Step
 from cairn.api.resources import Obj
 from cairn.rds import objects
-from cairn.rds.resize import Resize, Step
 
 
 def restart_pending(pod: Obj | None, stateful_set: Obj, change: Resize) -> str:
@@ -26,10 +26,5 @@ def restart_pending(pod: Obj | None, stateful_set: Obj, change: Resize) -> str:
 
 
 def _parameters(pod: Obj, template: Obj) -> list[str]:
-    running = _split((pod["metadata"].get("annotations") or {}).get(objects.PARAMETERS_ANNOTATION) or "")
-    wanted = _split(template["metadata"]["annotations"][objects.PARAMETERS_ANNOTATION])
+    running, wanted = objects.parameters_of(pod), objects.parameters_of(template)
     return [f"{key} {value}" for key, value in sorted(wanted.items()) if running.get(key) != value]
-
-
-def _split(text: str) -> dict[str, str]:
-    return dict(pair.split("=", 1) for pair in text.split() if "=" in pair)

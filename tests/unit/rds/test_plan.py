@@ -11,6 +11,7 @@ import pytest
 
 from cairn.api.conditions import Condition, Reason
 from cairn.api.resources import PVC, SECRET, Obj, Ref
+from cairn.calendar.price import midnight, month_of, next_month
 from cairn.engine.kind import Plan
 from cairn.rds import config, objects
 from unit.rds import world
@@ -70,10 +71,9 @@ def test_rds_that_stands_is_ready_and_does_nothing() -> None:
         "pod": {"name": "shop-db-0", "ready": True, "restarts": 2, "node": "node-1"},
         "rendering": "1",
         "plan": {"current": "db.small"},
-        "cost": {"currency": "CNY", "month": "100"},
+        "cost": {"currency": "CNY", "month": "100.00"},
     }
-    assert got.next is not None
-    assert got.next > NOW + timedelta(days=50)
+    assert got.next == midnight(next_month(month_of(NOW))), "another month, another cost"
 
 
 def test_rds_plan_is_deterministic() -> None:

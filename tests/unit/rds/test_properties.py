@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import copy
+from datetime import timedelta
 from typing import Any
 
 import yaml
@@ -14,9 +15,17 @@ from cairn.api.conditions import Reason
 from cairn.api.resources import PVC, SECRET, Obj
 from cairn.engine.kind import Observed
 from unit.partly import partly_there
-from unit.rds import world
+from unit.rds import lived, world
 
 QUANTITIES = st.sampled_from(["100m", "0.5", "2", "1e3", "64Mi", "1536Mi", "1.5Gi", "20Gi", "1000000k"])
+PLANS = ("db.large", "db.small", "nowhere")
+ENTRIES: st.SearchStrategy[Obj] = st.sampled_from(
+    [
+        {"name": name} | ({"planRef": {"name": plan}} if plan else {})
+        for name in ("double-11", "frozen", "broken", "gone")
+        for plan in (*PLANS, "")
+    ]
+)
 SPECS = st.fixed_dictionaries(
     {
         "version": st.sampled_from(["15", "16", "17", "18"]),
@@ -37,14 +46,34 @@ SPECS = st.fixed_dictionaries(
             optional={"tls": st.sampled_from(["Require", "VerifyCA"]), "caSecretRef": st.just({"name": "ca"})},
         ),
         "access": st.just({"fromNamespaces": ["erp", "erp"]}),
+        "powerState": st.sampled_from(["Running", "Stopped"]),
+        "promotions": st.lists(ENTRIES, unique_by=lambda entry: str(entry["name"]), max_size=3),
+        "maintenance": st.sampled_from(["UTC", "Mars/Olympus"]).map(
+            lambda zone: {
+                "timeZone": zone,
+                "windows": [{"name": "n", "days": ["Mon", "Sun"], "start": "00:00", "duration": "36h"}],
+            }
+        ),
     },
 )
+HELD = {"current": "db.large", "target": "db.large", "reason": "Promotion/gone", "until": "2100-01-01T00:00:00Z"}
 STATUSES = st.fixed_dictionaries(
     {},
     optional={
         "systemIdentifier": st.sampled_from([world.IDENTITY, "1"]),
         "rendering": st.sampled_from(["1", "99"]),
-        "plan": st.just({"current": "db.small"}),
+        "plan": st.sampled_from(
+            [
+                {"current": "db.small"},
+                {
+                    "current": "db.large",
+                    "target": "db.large",
+                    "reason": "Promotion/gone",
+                    "until": "2100-01-01T00:00:00Z",
+                },
+                {"current": "x", "target": "y", "reason": "Promotion/double-11", "until": "soon"},
+            ]
+        ),
         "pod": st.just("of an older shape"),
     },
 )
@@ -60,7 +89,13 @@ FACTS = st.sampled_from(
 )
 
 
-THERE = world.standing()
+HERE = (
+    lived.promotion(starts_in=timedelta(hours=1)),
+    lived.promotion("frozen", starts_in=timedelta(hours=-1), freeze=True),
+    lived.promotion("broken", starts_in=timedelta(), timeZone="Mars/Olympus"),
+    lived.plan_of("db.large", "2", "2Gi", 200, rank=10),
+)
+THERE = world.standing(refs=(*world.REFS, world.volume(), *HERE))
 
 
 @st.composite
@@ -70,7 +105,9 @@ def resources(draw: st.DrawFn) -> Obj:
     if draw(st.booleans()):
         obj["metadata"]["deletionTimestamp"] = "2026-11-22T00:00:00Z"
     if draw(st.booleans()):
-        obj["metadata"]["annotations"] = {"cairn.dev/confirm-delete": draw(st.sampled_from(["shop-db", "other"]))}
+        broken = draw(st.sampled_from([(world.NOW + timedelta(hours=1)).isoformat(), "soon"]))
+        confirmed = draw(st.sampled_from(["shop-db", "other"]))
+        obj["metadata"]["annotations"] = {"cairn.dev/confirm-delete": confirmed, "cairn.dev/break-freeze": broken}
     return obj
 
 

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 
 import asyncpg
 
+from cairn.api import resize
 from cairn.api.conditions import Reason
 from cairn.api.dataset import Dataset
 from cairn.api.platform import Platform
 from cairn.api.pushsubscription import PushSubscription
 from cairn.api.quantity import parse
-from cairn.api.resources import SECRET, Obj, Ref
+from cairn.api.resources import POD, SECRET, Obj, Ref
 from cairn.api.secrets import raw, secret, text
 from cairn.bus.admin import delete_consumer, ensure_consumer, ensure_stream
 from cairn.bus.connection import BusError
@@ -148,10 +149,18 @@ async def _forget_consumer(action: Action, scene: Scene) -> None:
         await client.close()
 
 
+async def _resize(action: Action, scene: Scene) -> None:
+    ref = Ref(POD, scene.push.metadata.namespace, action.args["pod"])
+    asked = resize.body(await scene.io.get(ref), objects.CONTAINER, (action.args["cpu"], action.args["memory"]))
+    if asked is not None:
+        await scene.io.patch(ref, asked, "resize")
+
+
 DEEDS: Mapping[str, Callable[[Action, Scene], Awaitable[None]]] = {
     "mint": _mint,
     "schema": _schema,
     "drop-login": _drop_login,
     "consumer": _consumer,
+    "resize": _resize,
     "forget-consumer": _forget_consumer,
 }

@@ -11,22 +11,25 @@ from cairn.api.dataset import Dataset
 from cairn.api.lookup import Wrong, parsed, plan_of, plan_ref, seller_of, seller_ref
 from cairn.api.pushsubscription import PushSubscription
 from cairn.api.quantity import canonical
+from cairn.api.resize import Limits
 from cairn.api.resources import NAMESPACE, SELLERRDS, Obj
 from cairn.api.seller import Seller
 from cairn.api.sellerrds import SellerRDS
+from cairn.api.serviceplan import ServicePlan
 from cairn.engine.kind import Observed
 from cairn.push.objects import DEFAULT_SIZE
 
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """A SellerRDS with its endpoint. owner: the Secret of its owner's login"""
+    """A SellerRDS with its endpoint. owner: the Secret of its owner's login; stopped: as its user asked"""
 
     rds: SellerRDS
     host: str
     port: int
     owner: str | None
     ready: bool
+    stopped: bool = False
 
 
 def seller(push: PushSubscription, observed: Observed) -> Seller | Wrong:
@@ -85,13 +88,15 @@ def database(push: PushSubscription, observed: Observed) -> Database | Wrong:
     if status.endpoint is None or status.secrets is None:
         return progressing(Reason.DATABASE_NOT_READY, f"SellerRDS {name} is being made")
     ready = any(entry.type == "Ready" and entry.status == "True" for entry in status.conditions)
+    stopped = any(entry.type == "Ready" and entry.reason == Reason.STOPPED for entry in status.conditions)
     stands = wanted in (status.databases or ())
     return Database(
         rds=found,
         host=status.endpoint.host,
         port=status.endpoint.port,
         owner=status.secrets.owner,
-        ready=ready and stands,
+        ready=ready and stands and not stopped,
+        stopped=stopped,
     )
 
 
@@ -114,16 +119,23 @@ def secrets(rds: SellerRDS) -> tuple[str, ...]:
 
 
 def resources(push: PushSubscription, observed: Observed) -> Obj | Wrong:
-    """The worker's size. Whoever has a worker has its plan already: a deprecated one stays."""
+    """The worker's size outside of promotions. Whoever has a worker has its plan already: a deprecated one stays."""
     if push.spec.plan_ref is None:
         return DEFAULT_SIZE
     name = push.spec.plan_ref.name
-    current = name if push.status.worker else None
+    current = name if push.status.worker or push.status.plan else None
     plan = plan_of("PushSubscription", name, observed.refs.get(plan_ref(name)), current=current)
     if isinstance(plan, tuple):
         return plan
-    size = plan.spec.size
-    if size.cpu is None or size.memory is None:
+    size = plan_size(plan)
+    if size is None:
         return not_ready(Reason.INVALID_SPEC, f"ServicePlan {name}: spec.size must name cpu and memory")
-    wanted = {"cpu": canonical(size.cpu), "memory": canonical(size.memory)}
+    wanted = {"cpu": size[0], "memory": size[1]}
     return {"requests": wanted, "limits": dict(wanted)}
+
+
+def plan_size(plan: ServicePlan | None) -> Limits | None:
+    """Cpu and memory, canonical; None for a plan that does not name both."""
+    if plan is None or plan.spec.size.cpu is None or plan.spec.size.memory is None:
+        return None
+    return canonical(plan.spec.size.cpu), canonical(plan.spec.size.memory)

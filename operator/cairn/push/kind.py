@@ -12,16 +12,19 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from cairn.api.lookup import parsed, plan_ref, seller_ref
+from cairn.api import pods
+from cairn.api.lookup import parsed, seller_ref
 from cairn.api.platform import Platform
 from cairn.api.pushsubscription import PushSubscription
 from cairn.api.resources import (
     CONFIGMAP,
     DEPLOYMENT,
+    LIMITRANGE,
     NAMESPACE,
     NETWORKPOLICY,
     POD,
     PUSHSUBSCRIPTION,
+    RESOURCEQUOTA,
     SECRET,
     SELLERRDS,
     Obj,
@@ -29,8 +32,9 @@ from cairn.api.resources import (
     Resource,
 )
 from cairn.api.sellerrds import SellerRDS
+from cairn.calendar import asked
 from cairn.datasets import shipped
-from cairn.engine.kind import Action, Io, Observed, Plan, Want
+from cairn.engine.kind import Action, Io, Observed, Plan, Want, Within
 from cairn.push import decide, objects
 from cairn.push.plan import plan_push
 
@@ -60,8 +64,10 @@ class PushSubscriptionKind:
         yield Ref(SELLERRDS, namespace, name)
         if ref := seller_ref(seen.ref(NAMESPACE, namespace)):
             yield ref
-        if push.spec.plan_ref:
-            yield plan_ref(push.spec.plan_ref.name)
+        yield Ref(RESOURCEQUOTA, namespace, pods.QUOTA)
+        yield from asked.refs(push)
+        if asked.preflight_on(push, seen.refs):
+            yield Within(LIMITRANGE, namespace)
         if live := seen.ref(SELLERRDS, name, namespace):
             rds = parsed(SellerRDS, live)
             if isinstance(rds, SellerRDS):

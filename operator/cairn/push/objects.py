@@ -18,10 +18,14 @@ from cairn.api.lookup import access_label
 from cairn.api.platform import Bus
 from cairn.api.resources import Obj
 
+CONTAINER = "worker"
 METRICS_PORT = 9090
 UID = 65532
 CONFIG = "/etc/cairn/worker.json"
 SECRET = "/etc/cairn/secret"
+CONFIG_DIGEST, SECRET_DIGEST = "cairn.dev/config", "cairn.dev/secret"
+RENEWED_FOR = "cairn.dev/renewed-for"
+"""On the pod template: the pod (by uid) that was made anew because its node could not take memory back from it."""
 DEFAULT_SIZE = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "384Mi"}}
 """Without a plan: enough for a shop, and at full speed for one."""
 
@@ -30,7 +34,8 @@ Network = IPv4Network | IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """A worker, decided: everything that the builders need. resources: canonical quantities"""
+    """A worker, decided: everything that the builders need. resources: canonical quantities; config_digest: of the
+    settings that it was started with, where that is not told by `settings`"""
 
     name: str
     namespace: str
@@ -44,6 +49,8 @@ class Worker:
     database: str
     external: tuple[str, int] | None = None
     denied_networks: Sequence[Network] = ()
+    config_digest: str = ""
+    renewed_for: str = ""
 
     @property
     def object_name(self) -> str:
@@ -142,9 +149,9 @@ def _everywhere(cidr: str, version: int, denied: Sequence[Network]) -> Obj:
 def deployment(worker: Worker) -> Obj:
     """One writer: the old one is gone before the new one starts. Changed settings or credentials make it anew."""
     annotations = {
-        "cairn.dev/config": digest(settings_text(worker.settings)),
-        "cairn.dev/secret": worker.secret_digest,
-    }
+        CONFIG_DIGEST: worker.config_digest or digest(settings_text(worker.settings)),
+        SECRET_DIGEST: worker.secret_digest,
+    } | ({RENEWED_FOR: worker.renewed_for} if worker.renewed_for else {})
     labels = selector(worker.name) | ({} if worker.external else access_label(worker.database))
     return {
         "apiVersion": "apps/v1",
@@ -183,7 +190,7 @@ def _pod_spec(worker: Worker) -> Obj:
 
 def _container(worker: Worker) -> Obj:
     return {
-        "name": "worker",
+        "name": CONTAINER,
         "image": worker.image,
         "args": ["worker", "--config", CONFIG],
         "ports": [{"name": "metrics", "protocol": "TCP", "containerPort": METRICS_PORT}],

@@ -8,16 +8,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from cairn.api import pods
 from cairn.api.conditions import Reason, progressing
 from cairn.api.dataset import Dataset
 from cairn.api.lookup import Wrong, parsed
 from cairn.api.platform import Platform
 from cairn.api.pushsubscription import PushSubscription
-from cairn.api.resources import DEPLOYMENT, SECRET, Obj
+from cairn.api.resize import Resize, Step
+from cairn.api.resources import CONFIGMAP, DEPLOYMENT, LIMITRANGE, RESOURCEQUOTA, SECRET, Obj
 from cairn.api.secrets import raw, text
 from cairn.api.seller import Seller
+from cairn.calendar.asked import Asked, ask
+from cairn.calendar.cost import cost_of
+from cairn.calendar.fit import Site, peak_fits
 from cairn.engine.kind import Action, Child, Observed, Plan
-from cairn.push import decide, names, objects, report
+from cairn.push import decide, frozen, names, objects, report, sizing
 from cairn.push.facts import Facts
 
 CONFIRM = "cairn.dev/confirm-delete"
@@ -37,6 +42,7 @@ class Decided:
     datasets: tuple[Dataset, ...]
     database: decide.Database
     resources: Obj
+    asked: Asked
 
     @property
     def consumer(self) -> str:
@@ -57,7 +63,7 @@ def plan_push(obj: Obj, observed: Observed, now: datetime, platform: Platform, k
         return Plan(conditions=push, hold=True)
     if push.metadata.deletion_timestamp:
         return _gone(push, observed, now)
-    decided = _decide(push, observed, known)
+    decided = _decide(push, observed, now, known)
     if isinstance(decided, tuple):
         # A worker must not go on with shops that are not its seller's (any more); everything else may be passing.
         hold = decided[0].reason is not Reason.NOT_YOUR_SHOP
@@ -65,7 +71,7 @@ def plan_push(obj: Obj, observed: Observed, now: datetime, platform: Platform, k
     return _serve(decided, observed, now, platform)
 
 
-def _decide(push: PushSubscription, observed: Observed, known: Mapping[str, Dataset]) -> Decided | Wrong:
+def _decide(push: PushSubscription, observed: Observed, now: datetime, known: Mapping[str, Dataset]) -> Decided | Wrong:
     seller = decide.seller(push, observed)
     if isinstance(seller, tuple):
         return seller
@@ -81,15 +87,18 @@ def _decide(push: PushSubscription, observed: Observed, known: Mapping[str, Data
     resources = decide.resources(push, observed)
     if isinstance(resources, tuple):
         return resources
-    return Decided(push, seller, shops, tuple(datasets), database, resources)
+    return Decided(push, seller, shops, tuple(datasets), database, resources, ask(push, observed.refs, now))
 
 
 def _serve(decided: Decided, observed: Observed, now: datetime, platform: Platform) -> Plan:
-    push, facts = decided.push, Facts.of(observed)
+    push, asked, facts = decided.push, decided.asked, Facts.of(observed)
     name, namespace = push.metadata.name, push.metadata.namespace
     deployed = observed.child(DEPLOYMENT, objects.object_name(name), namespace)
     if not decided.database.ready and deployed is None:
-        message = f"SellerRDS {decided.database.rds.metadata.name} is not ready, or has not made the database yet"
+        rds = decided.database.rds.metadata.name
+        message = f"SellerRDS {rds} is not ready, or has not made the database yet"
+        if decided.database.stopped:
+            message = f"SellerRDS {rds} is stopped: start it with spec.powerState: Running"
         conditions = progressing(Reason.DATABASE_NOT_READY, message)
         return Plan(status=report.kept(push, observed), conditions=conditions, hold=True)
     secret = observed.child(SECRET, objects.object_name(name), namespace)
@@ -97,20 +106,44 @@ def _serve(decided: Decided, observed: Observed, now: datetime, platform: Platfo
         conditions = progressing(Reason.PROGRESSING, "credentials are being made")
         status = report.kept(push, observed)
         return Plan(status=status, conditions=conditions, actions=(_mint(decided, platform),), hold=True)
-    worker = _worker(decided, secret, platform)
-    actions = _actions(decided, facts)
-    children = [Child(objects.config_map(worker)), Child(objects.network_policy(worker))]
+    pod, size = report.newest(observed), sizing.in_force(decided.resources, asked)
+    quota = observed.ref(RESOURCEQUOTA, pods.QUOTA, namespace)
+    change = sizing.change(size, decided.resources, asked, pod, deployed, quota)
+    free = _worker(decided, secret, platform, sizing.renewed_for(change, asked, pod, deployed))
+    held = _held(decided, free, deployed, observed)
+    actions = _actions(decided, held.subjects, facts)
+    children = [Child(objects.config_map(held.worker)), Child(objects.network_policy(held.worker))]
     if deployed is not None or (facts.bus and facts.database and not actions):
         # Not before its tables, its login and its consumer stand: it would only fail and be started again.
-        children.append(Child(objects.deployment(worker)))
-    conditions = report.conditions(decided.push, decided.database, observed, facts, working=bool(actions))
+        children.append(Child(objects.deployment(held.worker)))
+    charge = cost_of(push, asked.promotions, asked.plans, decided.seller.spec.billing, platform.currency, now)
+    edges = (edge for edge in (charge.next, *asked.edges) if edge is not None and edge > now)
+    site = Site(seller=decided.seller, limit_ranges=observed.within(LIMITRANGE, namespace))
+    fits = peak_fits(push, asked.promotions, asked.plans, now, site)
+    said = (*report.calendar(change, held.waits, asked), *fits)
     return Plan(
         children=tuple(children),
-        status=report.status(push, decided.consumer, observed, facts),
-        conditions=conditions,
-        actions=actions,
-        next=now + _patience(facts),
+        status=report.status(push, decided.consumer, observed, facts)
+        | report.sold(push, observed, asked, size, charge),
+        conditions=(*report.conditions(push, decided.database, observed, facts, working=bool(actions)), *said),
+        actions=(*actions, *_resize(change, pod)),
+        next=min([now + _patience(facts), *edges]),
     )
+
+
+def _held(decided: Decided, free: objects.Worker, deployed: Obj | None, observed: Observed) -> frozen.Pinned:
+    """The worker as it is applied: inside a freeze what would make it anew waits."""
+    if not decided.asked.frozen or deployed is None:
+        return frozen.Pinned(free, decided.subjects, ())
+    config_map = observed.child(CONFIGMAP, free.object_name, free.namespace)
+    own, shops = decided.seller.spec, [shop.id for shop in decided.seller.spec.shops]
+    return frozen.pinned(free, decided.subjects, config_map, deployed, own.id, shops)
+
+
+def _resize(change: Resize | None, pod: Obj | None) -> tuple[Action, ...]:
+    if change is None or pod is None or change.step is not Step.PATCH:
+        return ()
+    return (Action("resize", {"pod": pod["metadata"]["name"], "cpu": change.ask[0], "memory": change.ask[1]}),)
 
 
 def _patience(facts: Facts) -> timedelta:
@@ -149,7 +182,8 @@ def _mint(decided: Decided, platform: Platform) -> Action:
     return Action("mint", args)
 
 
-def _actions(decided: Decided, facts: Facts) -> tuple[Action, ...]:
+def _actions(decided: Decided, subjects: list[str], facts: Facts) -> tuple[Action, ...]:
+    """subjects: what the worker reads, as it is or will be"""
     actions = []
     if decided.database.ready and facts.database and not facts.schema_stands and not facts.drift:
         args = {
@@ -159,19 +193,19 @@ def _actions(decided: Decided, facts: Facts) -> tuple[Action, ...]:
             "secret": objects.object_name(decided.push.metadata.name),
         }
         actions.append(Action("schema", args, deadline_seconds=60))
-    if facts.bus and not facts.consumes(decided.subjects):
-        actions.append(Action("consumer", {"consumer": decided.consumer, "subjects": decided.subjects}))
+    if facts.bus and not facts.consumes(subjects):
+        actions.append(Action("consumer", {"consumer": decided.consumer, "subjects": subjects}))
     return tuple(actions)
 
 
-def _worker(decided: Decided, secret: Obj | None, platform: Platform) -> objects.Worker:
+def _worker(decided: Decided, secret: Obj | None, platform: Platform, renewed_for: str) -> objects.Worker:
     push, external = decided.push, decided.database.rds.spec.external
     content = "\n".join(f"{key}={value}" for key, value in sorted(((secret or {}).get("data") or {}).items()))
     return objects.Worker(
         name=push.metadata.name,
         namespace=push.metadata.namespace,
         image=platform.images.cairn,
-        replicas=0 if push.spec.paused else 1,
+        replicas=0 if push.spec.paused or decided.database.stopped else 1,
         resources=decided.resources,
         settings=_settings(decided, platform, checked=bool(raw(secret, "ca.crt"))),
         secret_digest=objects.digest(content),
@@ -180,6 +214,7 @@ def _worker(decided: Decided, secret: Obj | None, platform: Platform) -> objects
         database=decided.database.rds.metadata.name,
         external=(external.host, external.port) if external else None,
         denied_networks=platform.external_databases.denied_networks,
+        renewed_for=renewed_for,
     )
 
 

@@ -3,10 +3,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from cairn.api import pods
 from cairn.api.conditions import Condition, Reason, not_ready, progressing, ready
 from cairn.api.pushsubscription import PushSubscription
+from cairn.api.resize import Limits, Resize, Step, limits
 from cairn.api.resources import DEPLOYMENT, POD, Obj
+from cairn.calendar.asked import Asked, next_status, plan_status
+from cairn.calendar.cost import Charge
+from cairn.calendar.freeze import deferred
 from cairn.engine.kind import Observed
 from cairn.push import objects
 from cairn.push.decide import Database
@@ -28,6 +34,8 @@ def conditions(
 def _state(
     push: PushSubscription, database: Database, observed: Observed, facts: Facts, *, working: bool
 ) -> tuple[Condition, ...]:
+    if database.stopped:
+        return ready(f"SellerRDS {database.rds.metadata.name} is stopped: records wait on the bus", Reason.STOPPED)
     if facts.drift:
         return not_ready(Reason.SCHEMA_DRIFT, "; ".join(facts.drift))
     if not database.ready:
@@ -45,10 +53,28 @@ def _state(
     return _worker_trouble(push, observed) or ready()
 
 
+def calendar(change: Resize | None, waits: Sequence[str], asked: Asked) -> tuple[Condition, ...]:
+    """On the way to another size, or why not; what a freeze holds up; what is wrong with promotions."""
+    found = []
+    if change is not None:
+        cpu, memory = change.ask if change.step is Step.PATCH else (change.cpu, change.memory)
+        message = f"the worker is resized to cpu {cpu}, memory {memory}: {change.message or 'asked for'}"
+        found.append(Condition("PodResized", False, Reason.PROGRESSING, message))
+    if waits:
+        found.append(deferred(Reason.FROZEN, "; ".join(waits), asked.frozen))
+    return (*found, *asked.conditions)
+
+
+def newest(observed: Observed) -> Obj | None:
+    """The worker's pod; while one makes room for the next, the next."""
+    live = [pod for pod in _pods(observed) if not pods.terminating(pod)]
+    return live[-1] if live else None
+
+
 def _worker_trouble(push: PushSubscription, observed: Observed) -> tuple[Condition, ...]:
     name, namespace = push.metadata.name, push.metadata.namespace
     deployment = observed.child(DEPLOYMENT, objects.object_name(name), namespace)
-    live = _pods(push, observed)
+    live = _pods(observed)
     if any(pods.is_ready(pod) for pod in live) and not _outdated(deployment):
         return ()
     failure = pods.condition(deployment, "ReplicaFailure")
@@ -69,7 +95,7 @@ def _outdated(deployment: Obj | None) -> bool:
     return not seen or int(status.get("updatedReplicas") or 0) < int((live.get("spec") or {}).get("replicas") or 0)
 
 
-def _pods(push: PushSubscription, observed: Observed) -> list[Obj]:
+def _pods(observed: Observed) -> list[Obj]:
     """The worker's pods, oldest first."""
     found = [obj for ref, obj in observed.children.items() if ref.resource == POD]
     return sorted(found, key=lambda pod: (str(pod["metadata"].get("creationTimestamp")), pod["metadata"]["name"]))
@@ -77,6 +103,8 @@ def _pods(push: PushSubscription, observed: Observed) -> list[Obj]:
 
 def status(push: PushSubscription, consumer: str, observed: Observed, facts: Facts) -> Obj:
     found = kept(push, observed)
+    for key in ("plan", "next", "cost"):
+        found.pop(key, None)
     found["consumer"] = consumer
     if "consumer" in facts.bus:
         seen = facts.bus["consumer"] or {}
@@ -88,11 +116,21 @@ def status(push: PushSubscription, consumer: str, observed: Observed, facts: Fac
     return found
 
 
+def sold(push: PushSubscription, observed: Observed, asked: Asked, size: Limits | None, charge: Charge) -> Obj:
+    """How big it is, will be, and what that costs. size: of the plan in force"""
+    running = limits(pods.container_status(newest(observed)))
+    before = push.status.plan.current if push.status.plan else None
+    current = asked.capacity.plan if running and running == size else before
+    plan = plan_status(asked, asked.who.base_plan, current)
+    found = {"plan": plan, "next": next_status(asked), "cost": charge.status}
+    return {key: value for key, value in found.items() if value}
+
+
 def kept(push: PushSubscription, observed: Observed) -> Obj:
     """What was said before and can't be seen at the moment stays said; the worker is always as it is now."""
     unsaid = {"conditions", "observed_generation", "worker"}
     found: Obj = push.status.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=unsaid)
-    live = _pods(push, observed)
+    live = _pods(observed)
     if live:
         restarts = sum(int(pods.container_status(pod).get("restartCount") or 0) for pod in live)
         found["worker"] = {"ready": any(pods.is_ready(pod) for pod in live), "restarts": restarts}

@@ -15,7 +15,7 @@ from cairn.api.pushsubscription import PushSubscription
 from cairn.api.quantity import parse
 from cairn.api.sellervm import SellerVM
 from cairn.api.serviceplan import ServicePlan
-from cairn.api.vm_size import launcher
+from cairn.api.vm_size import claim, launcher
 from cairn.calendar.capacity import Capacity, Participant, participant
 from cairn.calendar.participant import TakesPart
 
@@ -33,7 +33,7 @@ _ZERO = Decimal()
 class Member:
     """A resource as far as its size goes: those that are alike are equal, so that many of them are counted once.
 
-    resources: a size of its own, as cpu and memory; disk: what each clone's volume asks for
+    resources: a size of its own, as cpu and memory; disk: what each clone's volume asks for, 0 as in the plan
     """
 
     who: Participant
@@ -167,16 +167,21 @@ def _sized(kind: str, cpu: str, memory: str) -> Amount:
 
 
 def clone_disk(one: Member, plans: Plans) -> Decimal:
-    """Clones have a disk like the base machine's: what the plan of the spec includes, unless it has one of its own."""
+    """The volume of a clone is like the base machine's: of what the plan of the spec includes, unless it has a size."""
     plan = plans.get(one.who.base_plan or "")
     included = plan.spec.size.storage if plan and one.who.kind == "SellerVM" and not one.disk else None
-    return parse(included) if included else one.disk
+    return _claimed(included) if included else one.disk
+
+
+@lru_cache(maxsize=1024)
+def _claimed(size: str) -> Decimal:
+    return parse(claim(size))
 
 
 def _disk(vm: SellerVM) -> Decimal:
-    """As large as the spec says, and as it has become."""
-    sizes = [vm.spec.disk.size, *(disk.size for disk in vm.status.disks if disk.in_use)]
-    return max((parse(size) for size in sizes if size), default=_ZERO)
+    """As large as the claim for what the spec says, and as it has become."""
+    sizes = [parse(disk.size) for disk in vm.status.disks if disk.in_use and disk.size]
+    return max((*sizes, *((_claimed(vm.spec.disk.size),) if vm.spec.disk.size else ())), default=_ZERO)
 
 
 def _runs(model: TakesPart) -> bool:

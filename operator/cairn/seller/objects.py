@@ -38,6 +38,8 @@ def namespace(seller: str, seller_id: str, name: str) -> Obj:
                 **labels(seller),
                 SELLER_LABEL: seller,
                 SELLER_ID_LABEL: seller_id,
+                # KubeVirt sets a machine's limits itself, and by default twice the memory it needs: the quota counts it
+                "alpha.kubevirt.io/auto-memory-limits-ratio": "1",
                 "pod-security.kubernetes.io/enforce": "restricted",
                 "pod-security.kubernetes.io/warn": "restricted",
                 "pod-security.kubernetes.io/audit": "restricted",

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cairn.api.quantity import parse
 from cairn.api.resources import Obj
-from cairn.api.vm_size import launcher
+from cairn.api.vm_size import claim, launcher
 from cairn.calendar.capacity import Capacity, capacity
 from cairn.calendar.demand import KEYS, at_most, base, beyond, less, member, most, plus, standing, stands, times
 from cairn.calendar.peak import moments, to_come
@@ -33,6 +33,7 @@ from unit.calendar.sizes import (
 )
 
 GI = 1024**3
+DISK = parse(claim("20Gi"))
 SMALL = {key: parse(value) for key, value in launcher("2", "4Gi").items()}
 LARGE = {key: parse(value) for key, value in launcher("8", "16Gi").items()}
 
@@ -46,14 +47,14 @@ def test_machine_at_the_most_is_itself_and_its_clones_with_their_disks() -> None
     found = at_most(member(model(vm())), Capacity("vm.small", 20, 40), plans())
     assert found.pods == 41
     assert found.pod == SMALL
-    assert found.total == plus((times(SMALL, 41), {"requests.storage": Decimal(40 * 20 * GI)}))
+    assert found.total == plus((times(SMALL, 41), {"requests.storage": 40 * DISK}))
 
 
 def test_machine_asks_for_its_clones_beyond_those_that_always_stand() -> None:
     shop = vm(autoscale={"clones": {"min": 3, "max": 10}})
     found = asked(shop, Capacity("vm.small", 20, 40))
     assert found["limits.cpu"] == 37 * 2
-    assert found["requests.storage"] == 37 * 20 * GI
+    assert found["requests.storage"] == 37 * DISK
 
 
 def test_machine_whose_promotion_names_no_clones_asks_for_the_larger_plan_alone() -> None:
@@ -73,7 +74,7 @@ def test_machine_whose_promotion_names_no_clones_asks_for_the_larger_plan_alone(
 )
 def test_clone_has_a_disk_like_the_base(spec: dict[str, Any], disk: int) -> None:
     found = asked(vm(**spec), Capacity(None if "resources" in spec else "vm.small", 1, 1))
-    assert found == SMALL | {"requests.storage": Decimal(disk * GI)}
+    assert found == SMALL | {"requests.storage": parse(claim(f"{disk}Gi"))}
 
 
 def test_disk_that_has_grown_is_what_clones_get() -> None:
@@ -118,7 +119,7 @@ def test_what_does_not_run_takes_nothing(obj: Obj) -> None:
 def test_machine_takes_what_its_status_shows() -> None:
     shop = model(vm(status={"size": {"cpu": "8", "memory": "16Gi"}, "clones": {"replicas": 3}}))
     found = standing(member(shop), stands(shop), plans())
-    assert found == plus((times(LARGE, 4), {"requests.storage": Decimal(60 * GI)}))
+    assert found == plus((times(LARGE, 4), {"requests.storage": 3 * DISK}))
     assert standing(member(model(vm())), stands(model(vm())), plans()) == {}
 
 

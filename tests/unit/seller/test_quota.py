@@ -15,7 +15,7 @@ from cairn.api.quantity import parse
 from cairn.api.resources import Obj
 from cairn.api.seller import Seller
 from cairn.api.serviceplan import ServicePlan
-from cairn.api.vm_size import launcher
+from cairn.api.vm_size import claim, launcher
 from cairn.calendar.capacity import capacity
 from cairn.calendar.demand import KEYS, at_most, member, most, stands
 from cairn.seller import quota, report
@@ -74,21 +74,22 @@ def test_quota_without_resources_is_the_plan_in_its_own_spelling() -> None:
 
 
 @pytest.mark.parametrize(
-    ("now", "cpu", "machines", "storage"),
+    ("now", "cpu", "machines", "disks"),
     [
-        pytest.param(WARM_UP - quota.LEAD - SECOND, "12", 1, "500Gi", id="just-before-it-is-raised"),
-        pytest.param(WARM_UP - quota.LEAD, "92", 41, "1300Gi", id="ten-minutes-before-the-warm-up"),
-        pytest.param(START, "92", 41, "1300Gi", id="start"),
-        pytest.param(COOLED - SECOND, "92", 41, "1300Gi", id="to-the-end-of-the-cool-down"),
-        pytest.param(COOLED, "12", 1, "500Gi", id="over"),
+        pytest.param(WARM_UP - quota.LEAD - SECOND, "12", 1, 0, id="just-before-it-is-raised"),
+        pytest.param(WARM_UP - quota.LEAD, "92", 41, 40, id="ten-minutes-before-the-warm-up"),
+        pytest.param(START, "92", 41, 40, id="start"),
+        pytest.param(COOLED - SECOND, "92", 41, 40, id="to-the-end-of-the-cool-down"),
+        pytest.param(COOLED, "12", 1, 0, id="over"),
     ],
 )
 def test_quota_is_raised_before_the_warm_up_and_lowered_after_the_cool_down(
-    now: datetime, cpu: str, machines: int, storage: str
+    now: datetime, cpu: str, machines: int, disks: int
 ) -> None:
-    """Plan 10, 64Gi, 500Gi; 40 clones of 2 vCPU, 4Gi and what KubeVirt adds, 20Gi; one more for a migration."""
+    """Plan 10, 64Gi, 500Gi; 40 clones of 2 vCPU, 4Gi and what KubeVirt adds, 20Gi and what CDI adds; one more for a migration."""
     found = quota.hard(home(SHOP), None, now)
-    assert (found["limits.cpu"], found["requests.storage"]) == (cpu, storage)
+    assert found["limits.cpu"] == cpu
+    assert parse(found["requests.storage"]) == parse("500Gi") + disks * parse(claim("20Gi"))
     memory = parse("64Gi") + machines * parse(launcher("2", "4Gi")["limits.memory"])
     assert parse(found["limits.memory"]) == memory
 
@@ -230,7 +231,9 @@ def test_peak_is_said_with_the_quota_as_it_will_be_and_what_is_needed(
     found = quota.peaks(here, live({"limits.cpu": used, "requests.storage": "20Gi"}), PREFLIGHT)
     assert [peak["name"] for peak in found] == ["double-11"]
     assert found[0]["cpu"] == peaks
-    assert found[0]["storage"] == {"hard": "1300Gi", "needed": "820Gi"}
+    disks = 40 * parse(claim("20Gi"))
+    assert parse(found[0]["storage"]["hard"]) == parse("500Gi") + disks
+    assert parse(found[0]["storage"]["needed"]) == parse("20Gi") + disks
 
 
 def test_peak_in_the_middle_counts_what_stands_once() -> None:

@@ -25,9 +25,10 @@ from cairn.api.resources import (
 )
 from cairn.api.seller import Seller
 from cairn.api.serviceplan import ServicePlan
+from cairn.calendar.resident import MEMBERS
 from cairn.engine.kind import Action, Io, Observed, Plan, Want, Within
 from cairn.seller import objects
-from cairn.seller.home import MEMBERS, seen_by_the_calendar
+from cairn.seller.home import seen_by_the_calendar
 from cairn.seller.plan import plan_seller
 from cairn.seller.serviceplan import USERS, plan_serviceplan
 

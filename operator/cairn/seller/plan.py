@@ -11,9 +11,10 @@ from cairn.api.platform import Platform
 from cairn.api.resources import NAMESPACE, RESOURCEQUOTA, SELLER, Obj, ref_of
 from cairn.api.seller import Seller
 from cairn.api.serviceplan import ServicePlan
+from cairn.calendar.resident import MEMBERS
 from cairn.engine.kind import Child, Observed, Plan
 from cairn.seller import objects, quota, report
-from cairn.seller.home import MEMBERS, home_of
+from cairn.seller.home import home_of
 
 LOOK_AGAIN = timedelta(seconds=30)
 """While a deletion waits for others: they may go without an event that reaches this object."""

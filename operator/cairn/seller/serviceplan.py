@@ -11,8 +11,8 @@ from cairn.api.platform import Platform
 from cairn.api.resources import SELLER, Obj
 from cairn.api.serviceplan import ServicePlan
 from cairn.calendar.price import hourly, money, next_price, price_at
+from cairn.calendar.resident import MEMBERS
 from cairn.engine.kind import Observed, Plan
-from cairn.seller.home import MEMBERS
 from cairn.seller.plan import LOOK_AGAIN, some
 
 USERS = {resource.kind: resource for resource in (SELLER, *MEMBERS)}

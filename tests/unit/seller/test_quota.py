@@ -86,7 +86,7 @@ def test_quota_without_resources_is_the_plan_in_its_own_spelling() -> None:
 def test_quota_is_raised_before_the_warm_up_and_lowered_after_the_cool_down(
     now: datetime, cpu: str, machines: int, disks: int
 ) -> None:
-    """Plan 10, 64Gi, 500Gi; 40 clones of 2 vCPU, 4Gi and what KubeVirt adds, 20Gi and what CDI adds; one more for a migration."""
+    """40 clones of 2 vCPU, 4Gi and what KubeVirt adds, 20Gi and what CDI adds; one machine more for a migration."""
     found = quota.hard(home(SHOP), None, now)
     assert found["limits.cpu"] == cpu
     assert parse(found["requests.storage"]) == parse("500Gi") + disks * parse(claim("20Gi"))

@@ -5,6 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
+from typing import TypeVar
+
+from pydantic import BaseModel
 
 from cairn.api.lookup import parsed
 from cairn.api.pushsubscription import PushSubscription
@@ -14,6 +17,7 @@ from cairn.api.sellervm import SellerVM
 from cairn.calendar.demand import Member, Stands, member, stands
 from cairn.calendar.participant import Participant, TakesPart
 
+M = TypeVar("M", bound=BaseModel)
 Resident = tuple[Member, Stands]
 KINDS: Mapping[str, type[TakesPart]] = {
     "SellerVM": SellerVM,
@@ -43,6 +47,12 @@ def residents(found: Iterable[Obj]) -> Iterator[Resident]:
 def _cell(uid: str, version: str) -> list[Resident | None]:
     """What was read of an object at a version: of hundreds that are looked at on every event, one has changed."""
     return []
+
+
+def read(model: type[M], obj: Obj | None) -> M | None:
+    """What it says; None where it isn't there or can't be read, which is as good."""
+    found = parsed(model, obj) if obj else None
+    return None if isinstance(found, tuple) else found
 
 
 def promotion_names(who: Iterable[Participant]) -> set[str]:

@@ -44,12 +44,11 @@ def case_of(promotion: Promotion, observed: Observed, now: datetime, platform: P
         near = tuple(islice(ahead(promotion, now), MOST_AT_A_TIME + UPCOMING))
     raised = tuple(one for one in near if one.warm_up_from <= now)
     upcoming = tuple(one for one in near if one.warm_up_from > now)[:UPCOMING]
-    return Case(promotion, observed, now, platform, _participants(promotion, observed), raised, upcoming)
+    return Case(promotion, observed, now, platform, participants(promotion.metadata.name, observed), raised, upcoming)
 
 
-def _participants(promotion: Promotion, observed: Observed) -> tuple[Obj, ...]:
+def participants(name: str, observed: Observed) -> tuple[Obj, ...]:
     """Who lists it; models are not read here, as one of them may be broken and there are thousands."""
-    name = promotion.metadata.name
     return tuple(obj for resource in PARTICIPANTS for obj in observed.all(resource) if _lists(obj, name))
 
 

@@ -26,7 +26,7 @@ from cairn.calendar.resident import Resident
 from cairn.calendar.windows import Interval
 from cairn.promotion.nodes import Nodes, Room
 
-LOOK_EVERY = timedelta(minutes=3)
+LOOK_EVERY, SOON = timedelta(minutes=3), timedelta(seconds=1)
 _CPU, _MEMORY = "requests.cpu", "requests.memory"
 _ZERO = Decimal()
 
@@ -52,7 +52,7 @@ class Preflight:
 
 def preflight(
     promotion: Promotion,
-    taking_part: Iterable[Resident],
+    taking_part: tuple[Resident, ...],
     promotions: Mapping[str, Promotion],
     plans: Mapping[str, ServicePlan],
     facts: Mapping[str, object],
@@ -64,16 +64,19 @@ def preflight(
     coming = None if promotion.spec.suspend else window(promotion, now)
     if coming is None:
         return Preflight()
-    asked = wanted(tuple(taking_part), promotions, plans, coming, now)
+    begins = coming.warm_up_from - duration(promotion.spec.preflight)
+    if not taking_part:
+        nobody = Condition(PEAK_FITS, True, Reason.FITS, "nobody takes part")
+        return Preflight((nobody,), None, coming.end) if now >= begins else Preflight(next=begins)
+    asked = wanted(taking_part, promotions, plans, coming, now)
     needed = {"cpu": _figure(asked.needed, _CPU), "memory": _figure(asked.needed, _MEMORY)}
     needed["storage"] = _figure(asked.needed, STORAGE)
-    begins = coming.warm_up_from - duration(promotion.spec.preflight)
     if now < begins:
         return Preflight((), needed, begins)
     said, nodes = verdict(promotion), facts.get("nodes")
     if not isinstance(nodes, Nodes):
         message = "the nodes are being looked at"
-        return Preflight((Condition(PEAK_FITS, None, Reason.PROGRESSING, message),), needed, now)
+        return Preflight((Condition(PEAK_FITS, None, Reason.PROGRESSING, message),), needed, now + SOON)
     if said and said.reason != Reason.PROGRESSING and not facts.get("fresh"):
         # Every participant reads this: it changes no more often than the nodes are looked at.
         held = Condition(PEAK_FITS, {"True": True, "False": False}.get(said.status), Reason(said.reason), said.message)

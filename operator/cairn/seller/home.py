@@ -6,20 +6,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
 
-from pydantic import BaseModel
-
-from cairn.api.lookup import parsed, plan_ref
+from cairn.api.lookup import plan_ref
 from cairn.api.promotion import Promotion
-from cairn.api.resources import PROMOTION, Obj, Ref
+from cairn.api.resources import PROMOTION, Ref
 from cairn.api.seller import Seller
 from cairn.api.serviceplan import ServicePlan
 from cairn.calendar.peak import Peak, together
-from cairn.calendar.resident import MEMBERS, Resident, plan_names, promotion_names, residents
+from cairn.calendar.resident import MEMBERS, Resident, plan_names, promotion_names, read, residents
 from cairn.engine.kind import Observed
-
-M = TypeVar("M", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +33,8 @@ class Home:
 def home_of(seller: Seller, plan: ServicePlan, observed: Observed) -> Home:
     members = tuple(_residents(seller, observed))
     who = {one.who for one, _ in members}
-    promotions = {name: _read(Promotion, observed.ref(PROMOTION, name)) for name in promotion_names(who)}
-    plans = {name: _read(ServicePlan, observed.refs.get(plan_ref(name))) for name in plan_names(who)}
+    promotions = {name: read(Promotion, observed.ref(PROMOTION, name)) for name in promotion_names(who)}
+    plans = {name: read(ServicePlan, observed.refs.get(plan_ref(name))) for name in plan_names(who)}
     return Home(
         plan,
         members,
@@ -58,8 +53,3 @@ def seen_by_the_calendar(seller: Seller, seen: Observed) -> Iterator[Ref]:
 def _residents(seller: Seller, observed: Observed) -> Iterator[Resident]:
     for resource in MEMBERS:
         yield from residents(observed.within(resource, seller.spec.namespace))
-
-
-def _read(model: type[M], obj: Obj | None) -> M | None:
-    found = parsed(model, obj) if obj else None
-    return None if isinstance(found, tuple) else found

@@ -12,14 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cairn.api.conditions import Condition, Reason
-from cairn.api.resources import CONFIGMAP, NODE, Obj, Ref, Resource
+from cairn.api.platform import Platform
+from cairn.api.resources import CONFIGMAP, NODE, Obj, Ref, Resource, ref_of
 from cairn.calendar.resident import residents
+from cairn.engine.kind import Observed
+from cairn.promotion.kind import PromotionKind
 from cairn.promotion.nodes import Look, Nodes, Room, nodes_of, requests
 from cairn.promotion.preflight import LOOK_EVERY, Preflight, Wanted, judge, preflight
 from unit.calendar.sizes import (
     CHECKED,
     COOLED,
     END,
+    PLANS,
     PREFLIGHT,
     START,
     condition,
@@ -61,7 +65,9 @@ def check(
 ) -> Preflight:
     known = promotions(double_11("double-11", said))
     facts = {"nodes": nodes, "fresh": fresh} if nodes else {}
-    return preflight(known["double-11"], residents(_marked(objects)), known, plans(HUGE), facts, now, elastic=elastic)
+    return preflight(
+        known["double-11"], tuple(residents(_marked(objects))), known, plans(HUGE), facts, now, elastic=elastic
+    )
 
 
 def _marked(objects: tuple[Obj, ...]) -> list[Obj]:
@@ -183,7 +189,12 @@ def test_preflight_begins_when_it_says() -> None:
 def test_first_pass_only_says_that_the_nodes_are_looked_at() -> None:
     found = check(shop(), nodes=None)
     assert [(said.status, said.reason) for said in found.conditions] == [(None, Reason.PROGRESSING)]
-    assert found.next == PREFLIGHT
+    assert found.next == PREFLIGHT + timedelta(seconds=1)
+
+
+def test_promotion_of_nobody_fits_and_looks_at_no_nodes() -> None:
+    assert check(nodes=None).conditions == (Condition("PeakFits", True, Reason.FITS, "nobody takes part"),)
+    assert check(nodes=None, now=END).conditions == ()
 
 
 def test_what_was_said_stays_until_the_nodes_are_looked_at_anew() -> None:
@@ -268,6 +279,45 @@ async def test_look_that_fails_is_a_fact_and_is_tried_again() -> None:
     failed = await look.facts(ReadOnlyIo(fault=RuntimeError("nodes is forbidden")))  # type: ignore[arg-type]
     assert failed["nodes"].fault == "RuntimeError: nodes is forbidden"
     assert (await look.facts(ReadOnlyIo()))["fresh"]  # type: ignore[arg-type]
+
+
+KIND = PromotionKind(Platform())
+
+
+def world(*objects: Obj, nodes: Nodes | None = None) -> Observed:
+    facts = {"nodes": nodes, "fresh": True} if nodes else {}
+    return Observed(refs={ref_of(obj): obj for obj in (*objects, *PLANS, HUGE)}, facts=facts)
+
+
+def test_promotion_looks_at_who_takes_part_and_at_what_they_name() -> None:
+    other = vm("other", entry("spring", "vm.large"))
+    both = vm("shop", entry(plan="vm.large"), entry("spring"))
+    found = list(KIND.wants(double_11(), world(both, other)))
+    names = {want.name for want in found if isinstance(want, Ref)}
+    assert names == {"spring", "vm.small", "vm.large"}
+
+
+async def test_nodes_are_looked_at_only_while_a_preflight_is_on_and_somebody_takes_part() -> None:
+    io = ReadOnlyIo()
+    for obj, there in (
+        (double_11(), world(shop())),
+        (double_11("double-11", CHECKED), world()),
+        (double_11("double-11", CHECKED), world(vm("other", entry("spring")))),
+    ):
+        assert await KIND.probe(obj, there, io) == {}  # type: ignore[arg-type]
+    assert io.listed == []
+    assert (await KIND.probe(double_11("double-11", CHECKED), world(shop()), io))["fresh"]  # type: ignore[arg-type]
+
+
+def test_promotion_says_what_is_needed_and_whether_it_fits() -> None:
+    first = KIND.plan(double_11(), world(shop()), PREFLIGHT)
+    assert first.status["needed"]["cpu"] == "160"
+    assert (first.conditions[-1].reason, first.next) == (Reason.PROGRESSING, PREFLIGHT + timedelta(seconds=1))
+    second = KIND.plan(double_11("double-11", CHECKED), world(shop(), nodes=SMALL), PREFLIGHT)
+    assert second.conditions[-1].message.startswith("needs 160 vCPU, 92 free on nodes")
+    assert second.next == PREFLIGHT + LOOK_EVERY
+    assert second.conditions[0].type == "Ready"
+    assert second.conditions[0].status is True
 
 
 ROOMS = st.lists(st.builds(Room, *[st.integers(0, 20).map(Decimal)] * 2, st.integers(0, 5)), max_size=4)

@@ -114,7 +114,7 @@ def _problems(
         yield from _limited(at_most(one, here, plans).pod, disk, site.limit_ranges)
     if not isinstance(model, SellerVM):
         return
-    claimed = ((site.claim or {}).get("spec") or {}).get("storageClassName") or model.spec.disk.storage_class
+    claimed = ((site.claim or {}).get("spec") or {}).get("storageClassName")
     if clones and claimed and site.storage_class is None:
         yield f"StorageClass {claimed} does not exist, and clones need disks of it: create it"
     for here in raised:

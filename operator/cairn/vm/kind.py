@@ -16,6 +16,7 @@ from cairn.api.resources import (
     HPA,
     HTTPROUTE,
     INGRESS,
+    LIMITRANGE,
     NAMESPACE,
     NETWORKPOLICY,
     POD,
@@ -35,7 +36,8 @@ from cairn.api.resources import (
 )
 from cairn.api.sellervm import SellerVM
 from cairn.calendar.capacity import wanted_plans, wanted_promotions
-from cairn.engine.kind import Action, Io, Observed, Plan, Want
+from cairn.calendar.fit import preflight_on
+from cairn.engine.kind import Action, Io, Observed, Plan, Want, Within
 from cairn.vm import decide, disk, peak, snapshots
 from cairn.vm.act import act
 from cairn.vm.plan import plan_sellervm
@@ -80,7 +82,10 @@ class SellerVMKind:
             yield ref
         yield from (plan_ref(plan) for plan in wanted_plans(vm))
         yield from (Ref(PROMOTION, "", promotion) for promotion in wanted_promotions(vm))
-        if VMPOOL in seen.missing and VIRTUALMACHINE not in seen.missing:
+        checked = bool(preflight_on(vm, decide.promotions_of(vm, seen)))
+        if checked:
+            yield Within(LIMITRANGE, namespace)
+        if (checked or VMPOOL in seen.missing) and VIRTUALMACHINE not in seen.missing:
             yield decide.KUBEVIRT_REF
         yield Ref(RESOURCEQUOTA, namespace, decide.QUOTA)
         yield from disk.wants(vm, seen, self._platform)

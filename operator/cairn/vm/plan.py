@@ -9,13 +9,14 @@ from datetime import datetime, timedelta
 from cairn.api.conditions import Condition
 from cairn.api.lookup import Wrong, parsed, seller_of, seller_ref
 from cairn.api.platform import Platform
-from cairn.api.resources import NAMESPACE, RESOURCEQUOTA, Obj
+from cairn.api.resources import LIMITRANGE, NAMESPACE, RESOURCEQUOTA, STORAGECLASS, Obj
 from cairn.api.seller import Seller
 from cairn.api.sellervm import SellerVM
 from cairn.calendar import freeze
 from cairn.calendar.capacity import capacity, participant
 from cairn.calendar.capacity import conditions as promotion_conditions
 from cairn.calendar.cost import cost_of
+from cairn.calendar.fit import Site, peak_fits
 from cairn.engine.kind import Action, Child, Observed, Plan
 from cairn.vm import decide, delete, disk, machine, network, report, resize, waits
 from cairn.vm.case import Case, Part
@@ -128,7 +129,22 @@ def _machine(case: Case) -> Part:
 
 def _conditions(case: Case, parts: tuple[Part, ...]) -> tuple[Condition, ...]:
     extra = tuple(condition for part in parts for condition in part.conditions)
-    return (*report.conditions(case), *extra, *promotion_conditions(case.capacity))
+    return (*report.conditions(case), *extra, *promotion_conditions(case.capacity), *_fits(case))
+
+
+def _fits(case: Case) -> tuple[Condition, ...]:
+    """Whether there is room for what it asks for in the promotions whose preflight is on."""
+    claim = case.base.claim
+    storage_class = ((claim or {}).get("spec") or {}).get("storageClassName")
+    site = Site(
+        seller=case.seller,
+        limit_ranges=case.observed.within(LIMITRANGE, case.namespace),
+        claim=claim,
+        storage_class=case.observed.ref(STORAGECLASS, storage_class) if storage_class else None,
+        machine=case.base.machine,
+        kubevirt=case.observed.refs.get(decide.KUBEVIRT_REF),
+    )
+    return peak_fits(case.vm, decide.promotions_of(case.vm, case.observed), case.plans, case.now, site)
 
 
 def _held(vm: SellerVM, observed: Observed, conditions: Wrong) -> Plan:

@@ -201,6 +201,11 @@ def test_several_problems_are_all_said_at_once() -> None:
     assert "StorageClass fast does not exist" in said.message
 
 
+def test_class_of_a_disk_that_is_still_to_be_made_is_not_known_to_be_missing() -> None:
+    early = SHOP | {"spec": SHOP["spec"] | {"disk": {"storageClass": "fast"}}}
+    assert fits(early, CHECKED)[0].status is True
+
+
 def test_window_that_is_over_asks_for_nothing() -> None:
     assert fits(SHOP, FULL, now=END)[0].status is True
 

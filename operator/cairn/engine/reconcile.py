@@ -254,7 +254,12 @@ class Reconciler:
             waiting.discard(key)
 
     def _io(self, owner: Obj) -> OwnerIo:
-        return OwnerIo(self.cluster, owner)
+        return OwnerIo(self.cluster, owner, self._seen)
+
+    def _seen(self, ref: Ref, answer: Obj) -> None:
+        """As the watch would tell of it a moment later."""
+        if ref.resource in self.watched and render.owner_of(answer) is not None:
+            self.store.put(answer, time.monotonic())
 
 
 def _prunable(live: Obj) -> bool:

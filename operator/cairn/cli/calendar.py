@@ -5,23 +5,21 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from fractions import Fraction
 from pathlib import Path
 
 from cairn.api.quantity import parse
-from cairn.api.schedule import Participation
 from cairn.api.seller import Seller
 from cairn.api.sellerrds import SellerRDS
 from cairn.api.sellervm import SellerVM
 from cairn.api.serviceplan import ServicePlan
-from cairn.calendar.capacity import Capacity
-from cairn.calendar.cost import AHEAD, Bill, Priced, course
+from cairn.calendar.capacity import Capacity, timeline
+from cairn.calendar.cost import AHEAD, Bill, Priced, Sum, who_is
 from cairn.calendar.picture import Figure, Lane, Span, Step, picture, stamp
 from cairn.calendar.price import money
-from cairn.calendar.usage import Sum
 from cairn.calendar.windows import Interval, intervals
 from cairn.calendar.zones import zone
 from cairn.cli.cost import Line, complain, total, within
@@ -96,7 +94,7 @@ def common_zone(estate: Estate) -> tuple[tzinfo, str]:
 def sizes(estate: Estate, model: Priced, since: datetime, until: datetime) -> list[Size]:
     """What it is at first, and every change."""
     found: list[Size] = []
-    for at, capacity in course(model, estate.promotions, estate.plans, since, until):
+    for at, capacity in timeline(who_is(model), estate.promotions, estate.plans, since, until):
         size = Size(at, model, capacity)
         if not found or _look(found[-1]) != _look(size):
             found.append(size)
@@ -149,7 +147,7 @@ def _figures(bill: Bill) -> tuple[str, str, str, str]:
 
 def windows(estate: Estate, since: datetime, until: datetime) -> list[tuple[Interval, str]]:
     """Windows that somebody takes part in, with their titles."""
-    named = {entry.name for model in participants(estate) for entry in _entries(model)}
+    named = {entry.name for model in participants(estate) for entry in who_is(model).promotions}
     found = []
     for name in sorted(named & estate.promotions.keys()):
         promotion = estate.promotions[name]
@@ -160,10 +158,6 @@ def windows(estate: Estate, since: datetime, until: datetime) -> list[tuple[Inte
             when = f"{stamp(one.start, where)} to {stamp(one.end, where)}, {promotion.spec.time_zone}"
             found.append((one, f"{promotion.spec.title or name}: {when}"))
     return sorted(found, key=lambda entry: (entry[0].start, entry[1]))
-
-
-def _entries(model: Priced) -> Iterable[Participation]:
-    return () if isinstance(model, Seller) else model.spec.promotions
 
 
 def around(estate: Estate, since: datetime, until: datetime) -> tuple[datetime, datetime]:
@@ -209,7 +203,7 @@ def _lane(estate: Estate, line: Line, since: datetime, until: datetime) -> Lane:
     peak = max(steps, key=lambda size: (_cores(estate, size, size.capacity.ceiling), size.capacity.floor))
     spans = [
         Span(one, promotion.spec.freeze)
-        for entry in _entries(model)
+        for entry in who_is(model).promotions
         if (promotion := estate.promotions.get(entry.name)) and not promotion.spec.suspend
         for one in intervals(promotion, since, until)
     ]

@@ -16,7 +16,6 @@ _CLASSES = (
     ("cairn.rds.kind", "SellerRDSKind"),
     ("cairn.push.kind", "PushSubscriptionKind"),
     ("cairn.promotion.kind", "PromotionKind"),
-    ("cairn.operation.kind", "OperationKind"),
 )
 
 

@@ -51,7 +51,9 @@ async def _grow_disk(action: Action, scene: Scene) -> None:
 
 async def _restart(action: Action, scene: Scene) -> None:
     """KubeVirt makes the instance anew from the machine as it is now. Only the very one that the plan saw goes."""
-    await scene.io.delete(Ref(VMI, scene.namespace, scene.vm.metadata.name), action.args["uid"])
+    ref = Ref(VMI, scene.namespace, scene.vm.metadata.name)
+    if not pods.terminating(await scene.io.get(ref)):  # a guest takes its time to shut down
+        await scene.io.delete(ref, action.args["uid"])
 
 
 DEEDS: Mapping[str, Callable[[Action, Scene], Awaitable[None]]] = {

@@ -10,7 +10,7 @@ from __future__ import annotations
 from cairn.api import pods
 from cairn.api.conditions import Condition, Reason
 from cairn.api.platform import Platform
-from cairn.api.resources import HTTPROUTE, INGRESS, Obj
+from cairn.api.resources import HTTPROUTE, Obj
 from cairn.engine.kind import Child
 from cairn.vm.case import NAME, TRAFFIC, Case, Part
 from cairn.vm.machine import labels
@@ -31,7 +31,7 @@ def part(case: Case) -> Part:
     if denied := not_yours(case):
         return Part(tuple(children), status, (denied,))
     children.append(Child(route(case) if by_gateway(case) else ingress(case)))
-    state = _exposed(case)
+    state = _refused(case)
     if state is None:
         status["url"] = f"{'https' if case.vm.spec.expose.tls else 'http'}://{case.vm.spec.expose.host}/"
     return Part(tuple(children), status, (state,) if state else ())
@@ -185,21 +185,18 @@ def ingress(case: Case) -> Obj:
     return {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": _meta(case), "spec": spec}
 
 
-def _exposed(case: Case) -> Condition | None:
+def _refused(case: Case) -> Condition | None:
     """What the gateway says against the route. An Ingress tells nothing of that kind."""
     if not by_gateway(case):
-        return None if case.child(INGRESS, case.name) else _waiting("the Ingress is being made")
-    live = case.child(HTTPROUTE, case.name)
-    parents = ((live or {}).get("status") or {}).get("parents") or ()
+        return None
+    parents = ((case.child(HTTPROUTE, case.name) or {}).get("status") or {}).get("parents") or ()
     if not parents:
         return _waiting("no gateway has taken the route yet")
     for parent in parents:
         for kind in ("Accepted", "ResolvedRefs"):
             found = pods.condition({"status": parent}, kind)
             if found.get("status") == "False":
-                return Condition(
-                    "Exposed", False, Reason.WAITING, f"the gateway refuses the route: {found.get('message')}"
-                )
+                return _waiting(f"the gateway refuses the route: {found.get('message')}")
     return None
 
 

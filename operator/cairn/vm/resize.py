@@ -45,6 +45,8 @@ def change(wanted: Blueprint, base: Base, quota: Obj | None) -> Change:
         wanted.size.memory if _memory_is_live(has, wanted.size, room) else has.memory,
     )
     reason = Reason.RESTART_REQUIRED
+    if to != has and not pods.condition(instance, "LiveMigratable"):
+        return Change(replace(live, size=has), tuple(waits))  # KubeVirt finds out first; it tells soon after the start
     if to != has and (blocked := _blocked(instance, quota, to)):
         to, reason = has, Reason.MIGRATION_BLOCKED
         waits.insert(0, f"from {has} to {wanted.size}: {blocked}")

@@ -1,115 +1,198 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Machines on a control plane with KubeVirt's real webhooks and controllers, and an engine driven step by step."""
+"""Machines on a real API server with KubeVirt's webhooks and virt-controller; what needs nodes is stood in for.
+
+No nodes, no CDI controllers: `Stand` fills disks and runs guests, by writing what CDI and virt-handler would.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+import copy
+import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from cairn.api.platform import Platform
-from cairn.api.resources import SELLERVM, Obj, Ref
-from cairn.engine.clock import Clock
-from cairn.engine.cluster import Cluster, KubernetesTransport, Transport, load_configuration
+from cairn.api.resources import DATAVOLUME, RESOURCEQUOTA, SELLERVM, VIRTUALMACHINE, VMI, Obj, Ref
+from cairn.cli.kinds import kinds
+from cairn.engine.cluster import Cluster, KubernetesTransport, load_configuration
 from cairn.engine.loop import Engine
-from cairn.vm.kind import SellerVMKind
-from cluster.engine.conftest import settle
-from cluster.vm.hands import Hands, at_work
+from cluster.engine.conftest import until
 from devcluster import ControlPlane
 
-PLATFORM = Platform.model_validate({"virtualMachines": {"snapshotClass": "csi-dev"}})
+API = "cairn.dev/v1alpha1"
+NAMESPACE = "seller-2088"
+HANDLER = "--as=system:serviceaccount:kubevirt:kubevirt-controller"
+SECCOMP = {"virtualMachineInstanceProfile": {"customProfile": {"runtimeDefaultProfile": True}}}
+PLATFORM = Platform()
 
 
-class SetClock(Clock):
-    """The real time, moved on by hand."""
-
-    def __init__(self) -> None:
-        self.ahead = timedelta()
-
-    def now(self) -> datetime:
-        return datetime.now(UTC) + self.ahead
+def service_plan(name: str, cpu: str, memory: str, *, target: str = "SellerVM", storage: str = "1Gi") -> Obj:
+    size = {"cpu": cpu, "memory": memory, "storage": storage}
+    prices = [{"name": "a", "from": "2026-01-01", "monthly": "100.00"}]
+    spec = {"for": target, "size": size, "prices": prices}
+    return {"apiVersion": API, "kind": "ServicePlan", "metadata": {"name": name}, "spec": spec}
 
 
-class Scene:
-    """One Seller's namespace with the operator's engine on it."""
+PLANS = (
+    service_plan("seller.standard", "40", "80Gi", target="Seller", storage="500Gi"),
+    service_plan("vm.small", "1", "1Gi"),
+    service_plan("vm.medium", "2", "2Gi"),
+    service_plan("vm.large", "4", "4Gi"),
+)
+SELLER: Obj = {
+    "apiVersion": API,
+    "kind": "Seller",
+    "metadata": {"name": "acme"},
+    "spec": {
+        "id": "2088",
+        "namespace": NAMESPACE,
+        "hosts": ["shop.example.com"],
+        "planRef": {"name": "seller.standard"},
+    },
+}
+IMAGE: Obj = {
+    "apiVersion": "cdi.kubevirt.io/v1beta1",
+    "kind": "DataSource",
+    "metadata": {"name": "debian-12", "namespace": "cairn-images"},
+    "spec": {"source": {"pvc": {"name": "debian-12", "namespace": "cairn-images"}}},
+}
 
-    def __init__(self, cluster: Cluster, namespace: str, hands: Hands) -> None:
-        self.cluster, self.namespace, self.hands = cluster, namespace, hands
-        self.clock = SetClock()
-        self.engine = Engine([SellerVMKind(PLATFORM)], cluster, clock=self.clock)
 
-    async def apply(self, obj: Obj) -> None:
-        await self.cluster.apply(obj, manager="seller")
+class Stand:
+    """Drives the engine step by step, and stands in for CDI and virt-handler."""
 
-    async def until(self, what: str, check: Callable[[], Awaitable[Any]], seconds: float = 40) -> Any:
-        """The engine works until something holds."""
-        try:
-            async with asyncio.timeout(seconds):
-                while not (found := await self._step(check)):  # noqa: ASYNC110 - the cluster has no event of ours
-                    await asyncio.sleep(0.2)
-        except TimeoutError as error:
-            live = await self.cluster.list(SELLERVM, namespace=self.namespace)
-            raise AssertionError(f"{what}: {[one.get('status') for one in live]}") from error
+    def __init__(self, plane: ControlPlane, cluster: Cluster) -> None:
+        self.plane = plane
+        self.cluster = cluster
+        self.engine = Engine(kinds(PLATFORM), cluster)
+
+    async def settle(self) -> None:
+        """Pass after pass, each with a fresh list: there is no watch here that would tell of a restart."""
+        for _ in range(30):
+            await self.engine.resync()
+            again = False
+            while not self.engine.queue.idle():
+                key = await self.engine.queue.get()
+                try:
+                    again |= (await self.engine.reconciler.reconcile(key)).again
+                finally:
+                    self.engine.queue.done(key)
+            if not again:
+                return
+        raise AssertionError("it does not settle")
+
+    async def apply(self, *objs: Obj) -> None:
+        for obj in objs:
+            self.plane.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", input=json.dumps(obj))
+
+    async def machine(self, name: str, **spec: Any) -> None:
+        """Write a SellerVM and settle."""
+        fields = {"planRef": {"name": "vm.medium"}, "image": {"name": "debian-12"}} | spec
+        meta = {"name": name, "namespace": NAMESPACE}
+        await self.apply({"apiVersion": API, "kind": "SellerVM", "metadata": meta, "spec": fields})
+        await self.settle()
+
+    async def get(self, resource: Any, name: str) -> Obj:
+        found = await self.cluster.get(Ref(resource, NAMESPACE, name))
+        assert found, f"no {resource.kind} {name}"
         return found
 
-    async def work(self, passes: int = 3) -> None:
-        for _ in range(passes):
-            await settle(self.engine)
+    async def condition(self, name: str, kind: str) -> Obj:
+        status = (await self.get(SELLERVM, name)).get("status") or {}
+        return next((one for one in status.get("conditions") or () if one["type"] == kind), {})
 
-    async def get(self, resource: Any, name: str) -> Obj | None:
-        return await self.cluster.get(Ref(resource, self.namespace, name))
+    async def fill(self, name: str) -> None:
+        """As CDI does: a claim with the DataVolume's labels and annotations, bound and filled."""
+        volume = await self.get(DATAVOLUME, f"{name}-disk")
+        meta = volume["metadata"]
+        owner = {"apiVersion": DATAVOLUME.api_version, "kind": "DataVolume", "name": meta["name"], "uid": meta["uid"]}
+        asked = volume["spec"]["storage"]["resources"]
+        await self.apply(
+            {
+                "apiVersion": "v1",
+                "kind": "PersistentVolumeClaim",
+                "metadata": {
+                    "name": meta["name"],
+                    "namespace": NAMESPACE,
+                    "labels": meta["labels"] | {"app": "containerized-data-importer"},
+                    "annotations": meta.get("annotations", {}) | {"cdi.kubevirt.io/storage.contentType": "kubevirt"},
+                    "ownerReferences": [owner | {"controller": True, "blockOwnerDeletion": True}],
+                },
+                "spec": {"accessModes": ["ReadWriteMany"], "resources": asked},
+            }
+        )
+        self._status("pvc", meta["name"], {"phase": "Bound", "capacity": asked["requests"]})
+        self._status("datavolume", meta["name"], {"phase": "Succeeded"})
+        await self.settle()
 
-    async def machine(self, name: str = "shop") -> Obj:
-        found = await self.get(SELLERVM, name)
-        assert found is not None
-        return found
+    def _status(self, resource: str, name: str, status: Obj) -> None:
+        body = json.dumps({"status": status})
+        self.plane.kubectl("-n", NAMESPACE, "patch", resource, name, "--subresource=status", "--type=merge", "-p", body)
 
-    async def _step(self, check: Callable[[], Awaitable[Any]]) -> Any:
-        await settle(self.engine)
-        return await check()
+    async def run_guest(self, name: str) -> Obj:
+        """As virt-handler does: the guest runs, and can migrate."""
+        instance = await until("an instance with a pod", lambda: self._scheduling(name))
+        conditions = [
+            *({k: v for k, v in one.items() if v is not None} for one in instance["status"].get("conditions", ())),
+            {"type": "LiveMigratable", "status": "True", "lastProbeTime": None, "lastTransitionTime": None},
+        ]
+        status = {"phase": "Running", "nodeName": "node-1", "conditions": conditions}
+        body = json.dumps({"status": copy.deepcopy(status)})
+        self.plane.kubectl(HANDLER, "-n", NAMESPACE, "patch", "vmi", name, "--type=merge", "-p", body)
+        await self.settle()
+        return await self.get(VMI, name)
+
+    async def clear(self) -> None:
+        """Every machine goes. As virt-handler does: guests end when they are told to."""
+        for obj in await self.cluster.list(SELLERVM, namespace=NAMESPACE):
+            await self.cluster.delete(Ref(SELLERVM, NAMESPACE, obj["metadata"]["name"]), uid=obj["metadata"]["uid"])
+        await self.settle()
+        await until("machines to go", self._gone, seconds=40)
+
+    async def _gone(self) -> bool:
+        for obj in await self.cluster.list(VMI, namespace=NAMESPACE):
+            if (obj.get("status") or {}).get("phase") == "Running":
+                await self.end(obj["metadata"]["name"])
+        return not await self.cluster.list(VIRTUALMACHINE, namespace=NAMESPACE)
+
+    async def end(self, name: str) -> None:
+        """The guest has shut down."""
+        body = json.dumps({"status": {"phase": "Succeeded"}})
+        self.plane.kubectl(HANDLER, "-n", NAMESPACE, "patch", "vmi", name, "--type=merge", "-p", body)
+
+    async def _scheduling(self, name: str) -> Obj | None:
+        found = await self.cluster.get(Ref(VMI, NAMESPACE, name))
+        return found if ((found or {}).get("status") or {}).get("phase") == "Scheduling" else None
+
+    async def domain(self, name: str) -> Obj:
+        spec: Obj = (await self.get(VIRTUALMACHINE, name))["spec"]["template"]["spec"]["domain"]
+        return spec
+
+
+@pytest.fixture(scope="session")
+def machines_plane(kubevirt_plane: ControlPlane) -> ControlPlane:
+    """With the profile that launcher pods need in a namespace that enforces the restricted level."""
+    seccomp(kubevirt_plane, SECCOMP)
+    for namespace in ("cairn-images",):
+        kubevirt_plane.kubectl("create", "namespace", namespace)
+    kubevirt_plane.kubectl("create", "clusterrole", "cairn-seller-namespace", "--verb=get", "--resource=secrets")
+    return kubevirt_plane
+
+
+def seccomp(plane: ControlPlane, value: Obj | None) -> None:
+    body = json.dumps({"spec": {"configuration": {"seccompConfiguration": value}}})
+    plane.kubectl("-n", "kubevirt", "patch", "kubevirt", "kubevirt", "--type=merge", "-p", body)
 
 
 @pytest.fixture
-async def transport(kubevirt_plane: ControlPlane) -> AsyncIterator[Transport]:
-    transport = KubernetesTransport(await load_configuration(str(kubevirt_plane.kubeconfig), None))
-    yield transport
+async def stand(machines_plane: ControlPlane) -> AsyncIterator[Stand]:
+    transport = KubernetesTransport(await load_configuration(str(machines_plane.kubeconfig), None))
+    found = Stand(machines_plane, Cluster(transport))
+    await found.apply(*PLANS, SELLER, IMAGE)
+    await found.settle()
+    await until("the quota", lambda: found.cluster.get(Ref(RESOURCEQUOTA, NAMESPACE, "cairn")))
+    yield found
+    await found.clear()
     await transport.close()
-
-
-@pytest.fixture
-async def handler(kubevirt_plane: ControlPlane) -> AsyncIterator[Cluster]:
-    """As one of KubeVirt's own accounts."""
-    transport = KubernetesTransport(await load_configuration(str(kubevirt_plane.kubeconfig), None))
-    transport._api.set_default_header("Impersonate-User", "system:serviceaccount:kubevirt:kubevirt-controller")
-    yield Cluster(transport)
-    await transport.close()
-
-
-@pytest.fixture
-async def scene(transport: Transport, handler: Cluster) -> AsyncIterator[Scene]:
-    cluster = Cluster(transport)
-    number = uuid.uuid4().int % 10**9
-    namespace = f"seller-{number}"
-    labels = {"cairn.dev/seller": namespace, "cairn.dev/seller-id": str(number)}
-    await cluster.apply(
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": labels}}, manager="test"
-    )
-    seller = {
-        "apiVersion": "cairn.dev/v1alpha1",
-        "kind": "Seller",
-        "metadata": {"name": namespace},
-        "spec": {"id": str(number), "namespace": namespace, "planRef": {"name": "none"}},
-    }
-    await cluster.apply(seller, manager="test")
-    async with at_work(cluster, handler, transport, namespace) as hands:
-        scene = Scene(cluster, namespace, hands)
-        await scene.engine.discover()
-        yield scene
-        for obj in await cluster.list(SELLERVM, namespace=namespace):
-            ref = Ref(SELLERVM, namespace, obj["metadata"]["name"])
-            await cluster.patch(ref, {"metadata": {"finalizers": []}})
-            await cluster.delete(ref, uid=obj["metadata"]["uid"])

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import zoneinfo
-from datetime import datetime
+from datetime import datetime, timedelta
+from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
@@ -12,13 +14,21 @@ from cairn.calendar.zones import moment, names, zone, zone_problem
 from unit.calendar.world import local, utc
 
 
-def test_zone_data_is_the_packages_whatever_the_host_has(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
-    zone.cache_clear()
-    monkeypatch.setattr(zoneinfo, "TZPATH", (str(tmp_path),))
-    found = zone("Asia/Shanghai")
+def test_zone_data_is_the_packages_whatever_the_host_has(tmp_path: Path) -> None:
+    """Here the host has a Shanghai that lies in Greenwich."""
+    utc_data = files("tzdata").joinpath("zoneinfo", "UTC").read_bytes()
+    (tmp_path / "Asia").mkdir()
+    (tmp_path / "Asia" / "Shanghai").write_bytes(utc_data)
+    zoneinfo.reset_tzpath(to=[tmp_path])
+    try:
+        assert zoneinfo.ZoneInfo.no_cache("Asia/Shanghai").utcoffset(local("2026-11-11")) == timedelta()
+        zone.cache_clear()
+        found = zone("Asia/Shanghai")
+    finally:
+        zoneinfo.reset_tzpath()
+        zone.cache_clear()
     assert found is not None
     assert moment(local("2026-11-11"), found) == utc("2026-11-10T16:00")
-    zone.cache_clear()
 
 
 def test_every_zone_can_be_read() -> None:

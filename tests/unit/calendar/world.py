@@ -127,8 +127,8 @@ def promotions(draw: st.DrawFn, name: str, step: int = 15) -> Promotion:
 def entries(draw: st.DrawFn, name: str) -> dict[str, Any]:
     entry: dict[str, Any] = {"name": name}
     if draw(st.booleans()):
-        low = draw(st.integers(0, 20))
-        entry["replicas"] = {"min": low, "max": low + draw(st.integers(0, 20))}
+        low = draw(st.integers(0, 3) | st.integers(0, 20))
+        entry["replicas"] = {"min": low, "max": low + draw(st.integers(0, 3) | st.integers(0, 20))}
     if draw(st.booleans()):
         entry["planRef"] = {"name": draw(st.sampled_from([*PLANS, "vm.missing"]))}
     return entry
@@ -143,7 +143,9 @@ def worlds(draw: st.DrawFn, step: int = 15) -> tuple[Participant, Known]:
     """A participant in some promotions, of which one may not exist."""
     names = draw(st.lists(st.sampled_from([*NAMES, "missing"]), unique=True, max_size=3))
     known = {name: draw(promotions(name, step)) for name in names if name != "missing"}
-    return taking_part(*(draw(entries(name)) for name in names)), known
+    low = draw(st.integers(0, 6))
+    clones = {"min": low, "max": low + draw(st.integers(0, 6))}
+    return taking_part(*(draw(entries(name)) for name in names), autoscale={"clones": clones}), known
 
 
 def moments(step: int = 1) -> st.SearchStrategy[datetime]:

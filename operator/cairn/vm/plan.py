@@ -69,7 +69,7 @@ def case_of(vm: SellerVM, seller: Seller, observed: Observed, now: datetime, pla
     blueprint = machine.blueprint(vm, wanted, ceiling, in_use)
     change = resize.change(blueprint, base, quota)
     frozen = freeze.frozen(inforce.frozen_until, vm.metadata.annotations, now)
-    restart = bool(change.waits) and not frozen and decide.may_restart(vm, inforce, now)
+    restart = change.anew or (bool(change.waits) and not frozen and decide.may_restart(vm, inforce, now))
     case = Case(
         vm=vm,
         seller=seller,

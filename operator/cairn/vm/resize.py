@@ -20,11 +20,17 @@ from cairn.vm.machine import Blueprint, differences, read_back
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """made: what the VirtualMachine is applied with; waits: what a restart would bring, in words, the reason first"""
+    """made: what the VirtualMachine is applied with; waits: what a restart would bring, in words, the reason first;
+    anew: the instance has not started yet and is of an older make: a new one interrupts nobody"""
 
     made: Blueprint
     waits: tuple[str, ...] = ()
     reason: Reason = Reason.RESTART_REQUIRED
+    anew: bool = False
+
+
+UNSTARTED = (None, "", "Pending", "Scheduling")
+"""Phases of an instance whose guest no node has begun to run."""
 
 
 def started(instance: Obj | None) -> bool:
@@ -38,6 +44,10 @@ def change(wanted: Blueprint, base: Base, quota: Obj | None) -> Change:
     live, instance = read_back(base.machine), base.instance
     if live is None or not started(instance):
         return Change(wanted)
+    if ((instance or {}).get("status") or {}).get("phase") in UNSTARTED:
+        first = read_back({"spec": {"template": instance}})
+        old = first is not None and (first.size != wanted.size or bool(differences(first, wanted)))
+        return Change(wanted, anew=old)
     has, room = running(instance, live), _room(instance, live)
     waits = list(differences(live, wanted))
     to = Size(

@@ -182,6 +182,20 @@ def test_what_waited_takes_effect_whenever_the_guest_starts_anew(gone: str) -> N
     assert world.condition(got, "Deferred") is None
 
 
+@pytest.mark.parametrize("phase", ["Pending", "Scheduling"])
+def test_guest_that_never_started_is_made_anew_at_once(phase: str) -> None:
+    """Such as one that no node has room for: its user makes it smaller, and need not wait for a window."""
+    huge = world.standing(world.vm(planRef={"name": "vm.huge"}))
+    live = {ref.resource.kind: obj for ref, obj in huge.children.items()}
+    live["VirtualMachineInstance"]["status"]["phase"] = phase
+    got = world.plan(SMALLER, world.seen(*live.values()))
+    assert _sizes(got)[0] == 1
+    assert [action.name for action in got.actions] == ["restart"]
+    assert world.condition(got, "Deferred") is None
+    same = world.plan(world.vm(planRef={"name": "vm.huge"}), world.seen(*live.values()))
+    assert same.actions == ()
+
+
 FREEZE = world.promotion(freeze=True)
 
 

@@ -29,7 +29,7 @@ __all__ = [
     "wanted_promotions",
 ]
 
-_FIRST_LOOK, _LAST_LOOK = 4, 4096
+_FIRST_LOOK, _LAST_LOOK, _AT_A_TIME = 4, 4096, 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +84,29 @@ def timeline(
     until: datetime,
 ) -> tuple[tuple[datetime, Capacity], ...]:
     """All that is in force in [since, until): each from its moment to the next one's."""
-    found = []
+    found: list[tuple[datetime, Capacity]] = []
     moment: datetime | None = since
     while moment is not None and moment < until:
-        here = capacity(who, promotions, plans, moment)
-        found.append((moment, here))
+        found += _steps(_Seen(who, promotions, plans, moment, _AT_A_TIME), moment, until)
+        last, _ = found[-1]
+        here = capacity(who, promotions, plans, last)  # its next may lie beyond what was looked at
+        found[-1] = (last, here)
         moment = here.next.at if here.next else None
     return tuple(found)
+
+
+def _steps(seen: _Seen, since: datetime, until: datetime) -> list[tuple[datetime, Capacity]]:
+    """Every change, as far as was looked. Each knows its next one but for the last."""
+    found = [(since, seen.at(since))]
+    for moment in seen.edges(since):
+        if moment >= until:
+            break
+        last, before = found[-1]
+        here = seen.at(moment)
+        if here != before:
+            found[-1] = (last, replace(before, next=Edge(moment, what_changes(before, here))))
+            found.append((moment, here))
+    return found
 
 
 def conditions(capacity: Capacity) -> tuple[Condition, ...]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What things cost: a month at the plan that the spec names, and on top of it what promotions raise. Pure.
+"""What resources cost: a month at the plan that the spec names, and on top of it what promotions raise. Pure.
 
 Nothing records past changes of a plan, so a month is always the month at the plan in force.
 """
@@ -7,12 +7,10 @@ Nothing records past changes of a plan, so a month is always the month at the pl
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from fractions import Fraction
 from functools import lru_cache
-from itertools import pairwise
 
 from cairn.api.base import Metadata
 from cairn.api.promotion import Promotion, PromotionSpec
@@ -21,9 +19,10 @@ from cairn.api.resources import Obj
 from cairn.api.seller import Billing, Seller
 from cairn.api.sellerrds import SellerRDS
 from cairn.api.sellervm import SellerVM
-from cairn.api.serviceplan import Discount, Price, ServicePlan, ServicePlanSpec
-from cairn.calendar.capacity import Capacity, Participant, participant, timeline
-from cairn.calendar.price import hourly, hours, midnight, money, month_of, next_month, percent_off, pieces, price_at
+from cairn.api.serviceplan import ServicePlan, ServicePlanSpec
+from cairn.calendar.capacity import Participant, participant
+from cairn.calendar.price import midnight, money, month_of, next_month
+from cairn.calendar.usage import NOTHING, Steps, Sum, cut, over, promotion_cost, standing_cost, steps_of
 from cairn.calendar.windows import intervals
 
 Priced = SellerVM | SellerRDS | PushSubscription | Seller
@@ -32,22 +31,11 @@ AHEAD = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True)
-class Sum:
-    """What stands for sure, and the most that load can make of it."""
-
-    floor: Fraction = Fraction()
-    most: Fraction = Fraction()
-
-    def __add__(self, other: Sum) -> Sum:
-        return Sum(self.floor + other.floor, self.most + other.most)
-
-
-@dataclass(frozen=True, slots=True)
 class Bill:
     """A month, and promotions on top of it."""
 
-    month: Sum = Sum()
-    promotions: Sum = Sum()
+    month: Sum = NOTHING
+    promotions: Sum = NOTHING
 
     def __add__(self, other: Bill) -> Bill:
         return Bill(self.month + other.month, self.promotions + other.promotions)
@@ -65,115 +53,34 @@ class Charge:
     next: datetime | None = None
 
 
-def month_cost(
-    prices: Iterable[Price], discounts: Iterable[Discount], term_months: int, month: date, since: date | None = None
-) -> Fraction:
-    """One calendar month by the day, each at its own price; from the day `since` on."""
-    first = midnight(max(month, since or month))
-    return plan_cost(prices, discounts, term_months, first, midnight(next_month(month)))
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A resource with all that its price depends on and nothing else, so that those which are alike are equal."""
+
+    who: Participant
+    windows: tuple[tuple[str, PromotionSpec], ...]
+    sizes: tuple[tuple[str, ServicePlanSpec], ...]
+
+    def promotions(self) -> dict[str, Promotion]:
+        return {n: Promotion.model_construct(metadata=Metadata(name=n), spec=spec) for n, spec in self.windows}
+
+    def plans(self) -> dict[str, ServicePlan]:
+        return {n: ServicePlan.model_construct(metadata=Metadata(name=n), spec=spec) for n, spec in self.sizes}
 
 
-def plan_cost(
-    prices: Iterable[Price], discounts: Iterable[Discount], term_months: int, since: datetime, until: datetime
-) -> Fraction:
-    """The share of each month's price that falls into [since, until)."""
-    found = Fraction()
-    for start, end, price in pieces(prices, since, until):
-        at = start
-        while at < end:
-            month = month_of(at)
-            begin, edge = midnight(month), midnight(next_month(month))
-            found += Fraction(price.monthly) * hours(at, min(edge, end)) / hours(begin, edge)
-            at = min(edge, end)
-    return found * (100 - percent_off(discounts, term_months)) / 100
-
-
-def promotion_cost(
-    who: Participant,
-    promotions: Mapping[str, Promotion],
-    plans: Mapping[str, ServicePlan],
-    since: datetime,
-    until: datetime,
-) -> Sum:
-    """What promotions cost in [since, until) on top of the base plan and of the clones that always stand."""
-    return _over(who, _timeline(who, promotions, plans, since, until), plans, until, raised=True)
-
-
-def load_cost(
-    who: Participant,
-    promotions: Mapping[str, Promotion],
-    plans: Mapping[str, ServicePlan],
-    since: datetime,
-    until: datetime,
-) -> Sum:
-    """What clones cost in [since, until): those that always stand, and what load may raise outside of promotions."""
-    base = plans.get(who.base_plan or "")
-    always = sum((hours(*piece[:2]) * hourly(piece[2]) for piece in _pieces(base, since, until)), Fraction())
-    found = Sum(who.base_min * always, who.base_min * always)
-    if who.base_max > who.base_min:
-        found += _over(who, _timeline(who, promotions, plans, since, until), plans, until, raised=False)
-    return found
-
-
-Steps = tuple[tuple[datetime, Capacity], ...]
-
-
-def _timeline(
-    who: Participant,
-    promotions: Mapping[str, Promotion],
-    plans: Mapping[str, ServicePlan],
-    since: datetime,
-    until: datetime,
-) -> Steps:
-    return timeline(who, promotions, plans, since, until) if since < until else ()
-
-
-def _over(who: Participant, steps: Steps, plans: Mapping[str, ServicePlan], until: datetime, *, raised: bool) -> Sum:
-    """The part of the steps in which a promotion holds it, or the part in which none does."""
-    found = Sum()
-    ends = [*(at for at, _ in steps), until][1:]
-    for (start, capacity), end in zip(steps, ends, strict=True):
-        if bool(capacity.reason) == raised:
-            found += _extra(who, capacity, plans, start, end)
-    return found
-
-
-def _extra(
-    who: Participant, capacity: Capacity, plans: Mapping[str, ServicePlan], since: datetime, end: datetime
-) -> Sum:
-    """What one size costs more than the base with the clones that always stand."""
-    base, plan = plans.get(who.base_plan or ""), plans.get(capacity.plan or "")
-    edges = {since, end} | {at for one in (base, plan) for at, _, _ in _pieces(one, since, end)}
-    found = Sum()
-    for start, until in pairwise(sorted(edges)):
-        usual, now = _hour(base, start), _hour(plan, start)
-        resized, always = max(Fraction(), now - usual), who.base_min * usual
-        floor = max(Fraction(), resized + capacity.floor * now - always)
-        most = max(Fraction(), resized + capacity.ceiling * now - always)
-        time = hours(start, until)
-        found += Sum(floor * time, most * time)
-    return found
-
-
-def _pieces(plan: ServicePlan | None, since: datetime, until: datetime) -> Iterable[tuple[datetime, datetime, Price]]:
-    return pieces(plan.spec.prices, since, until) if plan else ()
-
-
-def _hour(plan: ServicePlan | None, at: datetime) -> Fraction:
-    return hourly(price_at(plan.spec.prices, at)) if plan else Fraction()
-
-
-def who_is(model: Priced) -> Participant:
-    """What takes part, by its spec alone: what is held against the spec is never in a price."""
+def _asked(model: Priced, promotions: Mapping[str, Promotion], plans: Mapping[str, ServicePlan]) -> _Asked:
+    """What is held against the spec is never in a price, and a plan of another kind is never in force."""
     if isinstance(model, Seller):
-        return Participant(model.kind, model.spec.plan_ref.name, 0, 0, ())
-    return replace(participant(model), held=None)
-
-
-def _made_for(who: Participant, plans: Mapping[str, ServicePlan]) -> dict[str, ServicePlan]:
-    """A plan of another kind is never in force."""
-    named = {who.base_plan or "", *(entry.plan_ref.name for entry in who.promotions if entry.plan_ref)}
-    return {name: plans[name] for name in sorted(named & plans.keys()) if plans[name].spec.for_ == who.kind}
+        who = Participant(model.kind, model.spec.plan_ref.name, 0, 0, ())
+    else:
+        who = replace(participant(model), held=None)
+    windows = {entry.name for entry in who.promotions} & promotions.keys()
+    named = {who.base_plan or "", *(entry.plan_ref.name for entry in who.promotions if entry.plan_ref)} & plans.keys()
+    return _Asked(
+        who,
+        tuple((name, promotions[name].spec) for name in sorted(windows)),
+        tuple((name, plans[name].spec) for name in sorted(named) if plans[name].spec.for_ == who.kind),
+    )
 
 
 def made_on(model: Priced) -> date | None:
@@ -182,6 +89,22 @@ def made_on(model: Priced) -> date | None:
         return datetime.fromisoformat(model.metadata.creation_timestamp or "").astimezone(UTC).date()
     except ValueError:
         return None
+
+
+def course(
+    model: Priced,
+    promotions: Mapping[str, Promotion],
+    plans: Mapping[str, ServicePlan],
+    since: datetime,
+    until: datetime,
+) -> Steps:
+    """How big a resource is in [since, until) by what its spec says, whatever its status holds."""
+    return _course(_asked(model, promotions, plans), since, until)
+
+
+@lru_cache(maxsize=512)
+def _course(asked: _Asked, since: datetime, until: datetime) -> Steps:
+    return steps_of(asked.who, asked.promotions(), asked.plans(), since, until)
 
 
 def spent(
@@ -193,14 +116,16 @@ def spent(
     until: datetime,
 ) -> Bill:
     """Everything that a resource costs in [since, until), from the day on which it was made."""
-    who = who_is(model)
-    if made := made_on(model):
-        since = max(since, midnight(made))
-    plans = _made_for(who, plans)
-    return Bill(
-        _standing(who, promotions, plans, billing.term_months, since, until),
-        promotion_cost(who, promotions, plans, since, until),
+    made = made_on(model)
+    return _spent(
+        _asked(model, promotions, plans), billing.term_months, max(since, midnight(made)) if made else since, until
     )
+
+
+@lru_cache(maxsize=4096)
+def _spent(asked: _Asked, term_months: int, since: datetime, until: datetime) -> Bill:
+    given = (asked.who, asked.promotions(), asked.plans())
+    return Bill(standing_cost(*given, term_months, since, until), promotion_cost(*given, since, until))
 
 
 def outlook(
@@ -211,7 +136,7 @@ def outlook(
     now: datetime,
 ) -> Bill:
     """This calendar month, with its promotions and those to come within 90 days: what status.cost shows."""
-    ledger = _ledger_of(model, promotions, plans, billing, now)
+    ledger = _ledger_of(_asked(model, promotions, plans), model, billing, now)
     return Bill(ledger.month, ledger.at(now))
 
 
@@ -224,7 +149,7 @@ def cost_of(
     now: datetime,
 ) -> Charge:
     """What stands in status.cost. `promotions` and `plans` are those that the spec names, as far as they exist."""
-    ledger = _ledger_of(model, promotions, plans, billing, now)
+    ledger = _ledger_of(_asked(model, promotions, plans), model, billing, now)
     if not ledger.priced:
         return Charge()
     status: Obj = {"currency": currency, "month": money(ledger.month.floor)}
@@ -251,62 +176,22 @@ class _Ledger:
         return next((at for at, later in self.entries if at > now and later != sums), self.end)
 
 
-def _ledger_of(
-    model: Priced,
-    promotions: Mapping[str, Promotion],
-    plans: Mapping[str, ServicePlan],
-    billing: Billing,
-    now: datetime,
-) -> _Ledger:
-    """Only what counts, so that equal machines share one computation."""
-    who = who_is(model)
-    windows = {entry.name for entry in who.promotions}
-    return _ledger(
-        who,
-        tuple((name, promotions[name].spec) for name in sorted(windows & promotions.keys())),
-        tuple((name, plan.spec) for name, plan in _made_for(who, plans).items()),
-        billing.term_months,
-        month_of(now),
-        made if (made := made_on(model)) and made > month_of(now) else None,
-    )
+def _ledger_of(asked: _Asked, model: Priced, billing: Billing, now: datetime) -> _Ledger:
+    month, made = month_of(now), made_on(model)
+    return _ledger(asked, billing.term_months, month, made if made and made > month else None)
 
 
 @lru_cache(maxsize=8192)
-def _ledger(
-    who: Participant,
-    windows: tuple[tuple[str, PromotionSpec], ...],
-    sizes: tuple[tuple[str, ServicePlanSpec], ...],
-    term_months: int,
-    month: date,
-    made: date | None,
-) -> _Ledger:
-    promotions = {name: Promotion.model_construct(metadata=Metadata(name=name), spec=spec) for name, spec in windows}
-    plans = {name: ServicePlan.model_construct(metadata=Metadata(name=name), spec=spec) for name, spec in sizes}
+def _ledger(asked: _Asked, term_months: int, month: date, made: date | None) -> _Ledger:
+    given = (asked.who, asked.promotions(), asked.plans())
     since, end = midnight(max(month, made or month)), midnight(next_month(month))
     return _Ledger(
-        priced=any(spec.prices for _, spec in sizes),
-        taking_part=bool(who.promotions),
-        month=_standing(who, promotions, plans, term_months, since, end),
-        entries=_entries(who, promotions, plans, since, midnight(month), end),
+        priced=any(spec.prices for _, spec in asked.sizes),
+        taking_part=bool(asked.who.promotions),
+        month=standing_cost(*given, term_months, since, end),
+        entries=_entries(*given, since, midnight(month), end),
         end=end,
     )
-
-
-def _standing(
-    who: Participant,
-    promotions: Mapping[str, Promotion],
-    plans: Mapping[str, ServicePlan],
-    term_months: int,
-    since: datetime,
-    until: datetime,
-) -> Sum:
-    """Plan and clones outside of promotions."""
-    clones = load_cost(who, promotions, plans, since, until)
-    base = plans.get(who.base_plan or "")
-    if base is None:
-        return clones
-    plan = plan_cost(base.spec.prices, base.spec.discounts, term_months, since, until)
-    return Sum(plan, plan) + clones
 
 
 def _entries(
@@ -324,11 +209,12 @@ def _entries(
         if entry.name in promotions
         for span in intervals(promotions[entry.name], since, end + AHEAD)
     ]
+    steps = steps_of(who, promotions, plans, since, max((until for _, until in spans), default=since))
     found = [(month, Sum())]
     reached, total = since, Sum()
     for begin, until in sorted(spans):
         if until > reached:
-            total += promotion_cost(who, promotions, plans, reached, until)
+            total += over(who, cut(steps, reached, until), plans, until, raised=True)
             reached = until
             seen = max(begin - AHEAD, month)
             if seen == found[-1][0]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from fractions import Fraction
+from unicodedata import east_asian_width
 from xml.sax.saxutils import escape
 
 from cairn.calendar.windows import Interval
@@ -123,7 +124,7 @@ def _heads(figure: Figure, bottom: int) -> Iterator[str]:
         y = 64 + ROW * n
         left, right = _x(figure, interval.start), _x(figure, interval.end)
         yield f'<rect class="window" x="{_n(left)}" y="{y}" width="{_n(right - left)}" height="{ROW - 4}"/>'
-        if (room := WIDTH - 16 - right) > len(text) * _CHAR + 6:
+        if (room := WIDTH - 16 - right) > _wide(text) * _CHAR + 6:
             yield f'<text x="{_n(right + 6)}" y="{y + 12}">{_text(text, room)}</text>'
         else:
             yield f'<text class="end" x="{_n(left - 6)}" y="{y + 12}">{_text(text, left - 22)}</text>'
@@ -242,7 +243,16 @@ def _n(value: Fraction) -> str:
 def _text(text: str, room: Fraction | float, char: float = _CHAR) -> str:
     """Cut to the place it has."""
     most = max(int(room / char), 1)
-    return _clean(text if len(text) <= most else text[: most - 1] + "…")
+    if _wide(text) <= most:
+        return _clean(text)
+    while text and _wide(text) >= most:
+        text = text[:-1]
+    return _clean(f"{text}…")
+
+
+def _wide(text: str) -> int:
+    """Characters of usual width: Chinese ones take two."""
+    return sum(2 if east_asian_width(char) in "WF" else 1 for char in text)
 
 
 def _clean(text: str) -> str:

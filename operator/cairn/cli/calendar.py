@@ -5,21 +5,23 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from fractions import Fraction
 from pathlib import Path
 
 from cairn.api.quantity import parse
+from cairn.api.schedule import Participation
 from cairn.api.seller import Seller
 from cairn.api.sellerrds import SellerRDS
 from cairn.api.sellervm import SellerVM
 from cairn.api.serviceplan import ServicePlan
-from cairn.calendar.capacity import Capacity, timeline
-from cairn.calendar.cost import AHEAD, Bill, Priced, Sum, who_is
+from cairn.calendar.capacity import Capacity
+from cairn.calendar.cost import AHEAD, Bill, Priced, course
 from cairn.calendar.picture import Figure, Lane, Span, Step, picture, stamp
 from cairn.calendar.price import money
+from cairn.calendar.usage import Sum
 from cairn.calendar.windows import Interval, intervals
 from cairn.calendar.zones import zone
 from cairn.cli.cost import Line, complain, total, within
@@ -85,8 +87,8 @@ def _usage(args: argparse.Namespace, since: datetime, until: datetime) -> str:
 
 
 def common_zone(estate: Estate) -> tuple[tzinfo, str]:
-    """The zone of all promotions, or UTC."""
-    names = {promotion.spec.time_zone for promotion in estate.promotions.values()}
+    """The zone of all promotions that somebody takes part in, or UTC."""
+    names = {estate.promotions[name].spec.time_zone for name in _named(estate)}
     found = zone(names.pop()) if len(names) == 1 else None
     return (found, str(found)) if found else (UTC, "UTC")
 
@@ -94,7 +96,7 @@ def common_zone(estate: Estate) -> tuple[tzinfo, str]:
 def sizes(estate: Estate, model: Priced, since: datetime, until: datetime) -> list[Size]:
     """What it is at first, and every change."""
     found: list[Size] = []
-    for at, capacity in timeline(who_is(model), estate.promotions, estate.plans, since, until):
+    for at, capacity in course(model, estate.promotions, estate.plans, since, until):
         size = Size(at, model, capacity)
         if not found or _look(found[-1]) != _look(size):
             found.append(size)
@@ -147,9 +149,8 @@ def _figures(bill: Bill) -> tuple[str, str, str, str]:
 
 def windows(estate: Estate, since: datetime, until: datetime) -> list[tuple[Interval, str]]:
     """Windows that somebody takes part in, with their titles."""
-    named = {entry.name for model in participants(estate) for entry in who_is(model).promotions}
     found = []
-    for name in sorted(named & estate.promotions.keys()):
+    for name in _named(estate):
         promotion = estate.promotions[name]
         if promotion.spec.suspend:
             continue
@@ -158,6 +159,15 @@ def windows(estate: Estate, since: datetime, until: datetime) -> list[tuple[Inte
             when = f"{stamp(one.start, where)} to {stamp(one.end, where)}, {promotion.spec.time_zone}"
             found.append((one, f"{promotion.spec.title or name}: {when}"))
     return sorted(found, key=lambda entry: (entry[0].start, entry[1]))
+
+
+def _named(estate: Estate) -> list[str]:
+    named = {entry.name for model in participants(estate) for entry in _entries(model)}
+    return sorted(named & estate.promotions.keys())
+
+
+def _entries(model: Priced) -> Iterable[Participation]:
+    return () if isinstance(model, Seller) else model.spec.promotions
 
 
 def around(estate: Estate, since: datetime, until: datetime) -> tuple[datetime, datetime]:
@@ -203,7 +213,7 @@ def _lane(estate: Estate, line: Line, since: datetime, until: datetime) -> Lane:
     peak = max(steps, key=lambda size: (_cores(estate, size, size.capacity.ceiling), size.capacity.floor))
     spans = [
         Span(one, promotion.spec.freeze)
-        for entry in who_is(model).promotions
+        for entry in _entries(model)
         if (promotion := estate.promotions.get(entry.name)) and not promotion.spec.suspend
         for one in intervals(promotion, since, until)
     ]

@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 from cairn.api.promotion import Promotion
 from cairn.api.seller import Billing
 from cairn.api.serviceplan import Discount, ServicePlan
-from cairn.calendar.cost import Bill, Priced, Sum, cost_of, month_cost, outlook, promotion_cost, spent, who_is
+from cairn.calendar.capacity import participant
+from cairn.calendar.cost import Bill, Priced, cost_of, outlook, spent
+from cairn.calendar.usage import Sum, month_cost, promotion_cost
 from unit.calendar.priced import (
     MONTHLY,
     YEAR,
@@ -183,7 +185,7 @@ def test_overlapping_promotions_cost_the_larger_floor_once() -> None:
 
 
 def test_at_most_is_the_ceiling_all_the_time() -> None:
-    found = promotion_cost(who_is(vm(entry(plan="vm.large", least=20, most=40))), WINDOW, PLANS, SINCE, UNTIL)
+    found = promotion_cost(participant(vm(entry(plan="vm.large", least=20, most=40))), WINDOW, PLANS, SINCE, UNTIL)
     assert found == Sum(Fraction("669.5"), Fraction("1319.5"))
 
 
@@ -264,10 +266,10 @@ def test_second_pass_costs_next_to_nothing() -> None:
     model, promotions = vm(entry(plan="vm.large", least=2, most=3)), RECURRING[1]
     cost_of(model, promotions, PLANS, YEAR, "CNY", NOW)
     rounds = 200
-    begun = time.perf_counter()
+    begun = time.process_time()
     for _ in range(rounds):
         cost_of(model, promotions, PLANS, YEAR, "CNY", NOW)
-    assert (time.perf_counter() - begun) / rounds < 0.001
+    assert (time.process_time() - begun) / rounds < 0.001
 
 
 # whatever is written

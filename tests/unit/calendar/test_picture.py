@@ -135,6 +135,11 @@ def test_long_names_are_cut_to_their_place() -> None:
     assert max(map(len, texts)) * 6.6 < WIDTH
 
 
+def test_wide_characters_take_the_place_of_two() -> None:
+    texts = [one.text or "" for one in drawn(replace(FIGURE, title="双" * 200)).iter(f"{SVG}text")]
+    assert [len(text) for text in texts if text.startswith("双")] == [57 + 1]
+
+
 def test_text_that_no_xml_may_hold_is_replaced() -> None:
     lane = replace(MACHINE, name="<&\x00\ud800", notes=('"quoted" & <b>双11</b>',))
     texts = [one.text for one in drawn(replace(FIGURE, lanes=(lane,))).iter(f"{SVG}text")]

@@ -61,10 +61,15 @@ def test_size_that_a_second_window_only_holds_longer_is_one_row(file: Path, caps
     ]
 
 
-def test_zones_that_differ_are_shown_in_utc(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_zones_of_the_promotions_taken_part_in_that_differ_are_shown_in_utc(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     other = EXAMPLE[EXAMPLE.index("apiVersion: cairn.dev/v1alpha1\nkind: Promotion") :].split("---")[0]
     other = other.replace("double-11", "berlin").replace("Asia/Shanghai", "Europe/Berlin")
     file.write_text(f"{EXAMPLE}---\n{other}")
+    assert "(Asia/Shanghai)" in said(capsys, "calendar", *SPAN, file)[0]
+    both = EXAMPLE.replace("planRef: {name: db.xlarge}}]", "planRef: {name: db.xlarge}}, {name: berlin}]")
+    file.write_text(f"{both}---\n{other}")
     out, _ = said(capsys, "calendar", *SPAN, file)
     assert out.startswith("2026-11-10 00:00 to 2026-11-14 00:00 (UTC)")
     assert "2026-11-10 06:00  SellerVM" in out

@@ -26,6 +26,8 @@ from cairn.calendar.windows import intervals
 Model = SellerVM | SellerRDS | PushSubscription
 M = TypeVar("M", bound=BaseModel)
 AN_INSTANT = timedelta(microseconds=1)
+LONGEST_LOOK = timedelta(days=366)
+"""How far back a chain of freezes is followed: what fell due in it is overdue by then."""
 RENEW_AHEAD = timedelta(hours=24)
 """What falls due inside a freeze is done this long before it begins."""
 
@@ -55,13 +57,14 @@ class Asked:
         named = [self.promotions[one.name] for one in self.who.promotions if one.name in self.promotions]
         freezing = [one for one in named if one.spec.freeze and not one.spec.suspend]
         since = None
-        while True:
+        while since is None or since > moment - LONGEST_LOOK:
             at = since - AN_INSTANT if since else moment
             spans = (span for one in freezing for span in intervals(one, at, at + AN_INSTANT))
             begins = [span.warm_up_from for span in spans if span.warm_up_from <= at < span.end]
             if not begins:
                 return since
             since = min(begins)
+        return since
 
     def due(self, moment: datetime) -> datetime:
         """When to do what falls due at a moment: before the freeze that it lies in, if it lies in one."""

@@ -38,7 +38,7 @@ def residents(found: Iterable[Obj]) -> Iterator[Resident]:
         cell = _cell(meta["uid"], version) if version else []
         if not cell:
             model = parsed(KINDS[obj["kind"]], obj)
-            cell.append(None if isinstance(model, tuple) else (member(model), stands(model)))
+            cell.append(None if isinstance(model, tuple) else _same(member(model), stands(model)))
         if cell[0] is not None:
             yield cell[0]
 
@@ -47,6 +47,12 @@ def residents(found: Iterable[Obj]) -> Iterator[Resident]:
 def _cell(uid: str, version: str) -> list[Resident | None]:
     """What was read of an object at a version: of hundreds that are looked at on every event, one has changed."""
     return []
+
+
+@lru_cache(maxsize=8192)
+def _same(one: Member, there: Stands) -> Resident:
+    """Those that are alike are one object, so that they are counted without being compared."""
+    return one, there
 
 
 def read(model: type[M], obj: Obj | None) -> M | None:

@@ -16,6 +16,7 @@ _CLASSES = (
     ("cairn.rds.kind", "SellerRDSKind"),
     ("cairn.push.kind", "PushSubscriptionKind"),
     ("cairn.promotion.kind", "PromotionKind"),
+    ("cairn.operation.kind", "OperationKind"),
 )
 
 

@@ -7,6 +7,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Protocol, cast
 
 COMMANDS = {
@@ -20,6 +21,12 @@ COMMANDS = {
     "crds": ("cairn.cli.crds", "write the CustomResourceDefinitions"),
     "diff": ("cairn.cli.diff", "show what Cairn would change in a live cluster"),
     "render": ("cairn.cli.render", "show what Cairn would make of manifests, without a cluster"),
+    "start": ("cairn.cli.operate", "start a machine or a database, by an Operation"),
+    "stop": ("cairn.cli.operate", "stop a machine or a database, by an Operation"),
+    "restart": ("cairn.cli.operate", "restart a machine or a database, by an Operation"),
+    "snapshot": ("cairn.cli.operate", "take a snapshot of a machine's disk, by an Operation"),
+    "restore": ("cairn.cli.operate", "put a stopped machine's disk back to a snapshot, by an Operation"),
+    "clone": ("cairn.cli.operate", "make a new machine from another one's disk, by an Operation"),
     "uninstall": ("cairn.cli.uninstall", "let go of every object after the operator was uninstalled"),
 }
 """Name: (module, help). A module has `add(parser)`, which declares its arguments, and `run(args) -> exit code`."""
@@ -37,7 +44,8 @@ class Command(Protocol):
 
 def parser(name: str | None) -> argparse.ArgumentParser:
     """The parser. Only the subcommand called `name` has its arguments: the others' modules aren't imported for it."""
-    top = argparse.ArgumentParser(prog="cairn", description="A data cloud of its own for every seller, on Kubernetes.")
+    called = "kubectl cairn" if Path(sys.argv[0]).name == "kubectl-cairn" else "cairn"
+    top = argparse.ArgumentParser(prog=called, description="A data cloud of its own for every seller, on Kubernetes.")
     subparsers = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command, (module, help_) in COMMANDS.items():
         sub = subparsers.add_parser(command, help=help_, description=help_[0].upper() + help_[1:] + ".")

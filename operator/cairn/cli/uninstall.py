@@ -14,18 +14,32 @@ from datetime import UTC, datetime, timedelta
 
 from kubernetes.aio.config import ConfigException
 
-from cairn.api.resources import LEASE, PUSHSUBSCRIPTION, SELLER, SELLERRDS, SERVICEPLAN, Obj, Ref, Resource, ref_of
+from cairn.api.resources import (
+    LEASE,
+    OPERATION,
+    PROMOTION,
+    PUSHSUBSCRIPTION,
+    SELLER,
+    SELLERRDS,
+    SELLERVM,
+    SERVICEPLAN,
+    Obj,
+    Ref,
+    Resource,
+    ref_of,
+)
 from cairn.engine.cluster import ApiError, Cluster, KubernetesTransport, load_configuration
 from cairn.engine.lease import LEASE_NAME
 from cairn.engine.reconcile import FINALIZER
 
-KINDS = (PUSHSUBSCRIPTION, SELLERRDS, SELLER, SERVICEPLAN)
+KINDS = (OPERATION, PUSHSUBSCRIPTION, SELLERVM, SELLERRDS, SELLER, PROMOTION, SERVICEPLAN)
 
 STAYS = """\
-Nothing was deleted: objects, databases, their volumes and passwords are where they were.
+Nothing was deleted: objects, machines, databases, their volumes and passwords are where they were.
 An operator that is installed again takes all of them up. To be rid of them for good, delete, in this order:
-  the objects          kubectl delete pushsubscriptions,sellerrdses -A --all; kubectl delete sellers,serviceplans --all
-  Sellers' namespaces  kubectl delete namespace -l cairn.dev/seller-id      (every database in them is lost)
+  the objects          kubectl delete operations,pushsubscriptions,sellervms,sellerrdses -A --all
+                       kubectl delete sellers,promotions,serviceplans --all
+  Sellers' namespaces  kubectl delete namespace -l cairn.dev/seller-id      (every disk and database in them is lost)
   the kinds            kubectl get crd -o name | grep 'cairn.dev$' | xargs kubectl delete
   volumes              they are kept (Retain): kubectl get persistentvolumes"""
 

@@ -49,6 +49,10 @@ class RefusedError(ApiError):
     """400, 403, 422: admission, quota or rights say no; sending it again changes nothing."""
 
 
+class NotFoundError(ApiError):
+    """404: there is no such object, or no such API."""
+
+
 class UnavailableError(ApiError):
     """No answer, 429 or 5xx: nothing wrong with the request."""
 
@@ -170,14 +174,14 @@ class Cluster:
     async def get(self, ref: Ref) -> Obj | None:
         try:
             return await self._call(Request("GET", _path(ref), kind=ref.resource.kind))
-        except _NotFoundError:
+        except NotFoundError:
             return None
 
     async def served(self, api_version: str) -> Obj:
         """The APIResourceList of an API group and version; empty where it isn't served."""
         try:
             return await self._call(Request("GET", f"/apis/{api_version}", kind="APIResourceList"))
-        except _NotFoundError:
+        except NotFoundError:
             return {}
 
     async def list(
@@ -230,7 +234,7 @@ class Cluster:
         body = {"preconditions": {"uid": uid}, "propagationPolicy": "Background"}
         try:
             await self._call(Request("DELETE", _path(ref), body=body, kind=ref.resource.kind))
-        except (_NotFoundError, ConflictError):
+        except (NotFoundError, ConflictError):
             return
 
     async def close(self) -> None:
@@ -264,10 +268,6 @@ class Cluster:
         raise _error(response)
 
 
-class _NotFoundError(ApiError):
-    pass
-
-
 def _path(ref: Ref, subresource: str | None = None) -> str:
     return ref.resource.path(ref.namespace or None, ref.name, subresource)
 
@@ -276,7 +276,7 @@ def _error(response: Response) -> ApiError:
     status = response.status
     message = str(response.body.get("message") or f"HTTP {status}")
     if status == 404:
-        return _NotFoundError(status, message)
+        return NotFoundError(status, message)
     if status == 409:
         return ConflictError(status, message)
     if status == 429 or status >= 500:

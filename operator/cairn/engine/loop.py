@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 COUNT_SECONDS = 10.0
 """How often the objects are counted for the metrics."""
 
+CROWD_SECONDS = 1.0
+"""Who wanted many objects is woken this long after the first of them changed: most often others change, too."""
+
 UNSETTLED_PASSES = 12
 """A database takes five or six to stand. From then on a pass that wants another one has to wait, ever longer."""
 
@@ -108,10 +111,12 @@ class Engine:
         if (owner := owner_of(obj)) and owner.resource in self.parents:
             self.queue.add(owner, live=live)
         wanted_by = self.reconciler.wanted_by
+        for key in wanted_by.get(ref, ()):
+            self.queue.add(key, live=live)
         within = Within(ref.resource, ref.namespace)
-        for key in (*wanted_by.get(ref, ()), *wanted_by.get(ref.resource, ()), *wanted_by.get(within, ())):
+        for key in (*wanted_by.get(ref.resource, ()), *wanted_by.get(within, ())):
             if key != ref:
-                self.queue.add(key, live=live)
+                self.queue.add_after(key, CROWD_SECONDS)
 
     async def resync(self) -> None:
         """One LIST of every watched kind: ghosts, lost events and drift in unwatched objects are found here."""

@@ -20,7 +20,7 @@ from cairn.api.conditions import Condition, Reason, not_ready, stalled
 from cairn.api.resources import Obj, Ref, Resource, ref_of
 from cairn.engine import render
 from cairn.engine.clock import Clock
-from cairn.engine.cluster import Cluster, ConflictError, RefusedError, UnavailableError
+from cairn.engine.cluster import Cluster, ConflictError, NotFoundError, RefusedError, UnavailableError
 from cairn.engine.events import Recorder
 from cairn.engine.gather import Sources, is_own, observe
 from cairn.engine.io import OwnerIo
@@ -32,6 +32,8 @@ from cairn.engine.store import Store
 FINALIZER = "cairn.dev/teardown"
 FINALIZER_MANAGER = "cairn-finalizer"
 PROBE_SECONDS = 10.0
+UNSAID_PASSES = 3
+"""So many passes in a row that change something, and are followed by another at once, write no status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +77,12 @@ class Reconciler:
         self.recorder = Recorder(cluster)
         self.wanted_by: dict[Want, set[Ref]] = defaultdict(set)
         self._settled: dict[Ref, tuple[str, str]] = {}
+        self._unsaid: dict[Ref, int] = {}
 
     async def reconcile(self, key: Ref) -> Result:
         """One pass. Raises ApiError and NotLeaderError; everything a user can mend ends in a condition."""
         kind = self.kinds[key.resource]
-        obj = await self.cluster.get(key)
+        obj = await self._read(key)
         if obj is None:
             self._forget(key)
             return Result(gone=True)
@@ -98,6 +101,14 @@ class Reconciler:
         plan = kind.plan(obj, observed, self.clock.now())
         return await self._carry_out(kind, obj, observed, plan, deleting=deleting)
 
+    async def _read(self, key: Ref) -> Obj | None:
+        """As the watch told it last: a status that is written by what is outdated is refused. Live where it goes, since
+        what is then done can't be taken back, and where the watch has told nothing."""
+        obj = self.store.get(key)
+        if obj is None or "deletionTimestamp" in obj["metadata"]:
+            return await self.cluster.get(key)
+        return obj
+
     async def _carry_out(self, kind: Kind, obj: Obj, observed: Observed, plan: Plan, *, deleting: bool) -> Result:
         try:
             applied = await self._apply(obj, observed, plan)
@@ -114,11 +125,19 @@ class Reconciler:
         except ActionError as error:
             await self._say(obj, plan.status, not_ready(error.reason, error.message))
             return Result(failed=error.message)
-        await self._say(obj, plan.status, plan.conditions)
+        again = applied or pruned or acted
+        if again and not deleting and self._may_wait(ref_of(obj)):
+            return Result(again=True)
+        said = await self._say(obj, plan.status, plan.conditions)
         if deleting and plan.released:
             await self._let_go(obj)
         after = None if plan.next is None else self.clock.seconds_until(plan.next)
-        return Result(again=applied or pruned or acted, after_seconds=after)
+        return Result(again=again or not said, after_seconds=after)
+
+    def _may_wait(self, key: Ref) -> bool:
+        """Whether a status may be left to the pass that follows at once: a few times in a row, then it is told."""
+        self._unsaid[key] = self._unsaid.get(key, 0) + 1
+        return self._unsaid[key] <= UNSAID_PASSES
 
     async def _observe(self, kind: Kind, obj: Obj) -> Observed:
         key = ref_of(obj)
@@ -152,8 +171,7 @@ class Reconciler:
             raise StandsInTheWayError(ref) from error
         WRITES.labels(ref.resource.kind, "apply").inc()
         self._settled[ref] = (render.applied(desired), answer["metadata"]["resourceVersion"])
-        if ref.resource in self.watched:
-            self.store.put(answer, time.monotonic())
+        self._keep(answer)
         return live is None or live["metadata"]["resourceVersion"] != answer["metadata"]["resourceVersion"]
 
     async def _judge(self, ref: Ref, owner: Obj, child: Child) -> None:
@@ -173,6 +191,8 @@ class Reconciler:
         return settled or render.holds(desired, live)
 
     async def _prune(self, owner: Obj, observed: Observed, plan: Plan) -> bool:
+        if plan.delete and not await self._is_current(owner):
+            return True
         planned = {ref_of(child.obj) for child in plan.children}
         unplanned = [ref for ref, seen in observed.children.items() if ref not in planned and _prunable(seen)]
         changed = False
@@ -205,8 +225,8 @@ class Reconciler:
                 ACTIONS.labels(obj["kind"], action.name, result).inc()
         return bool(plan.actions)
 
-    async def _say(self, obj: Obj, fields: Mapping[str, Any], conditions: tuple[Condition, ...]) -> None:
-        await self._write_status(obj, status_of(obj, fields, conditions, self.clock.now()))
+    async def _say(self, obj: Obj, fields: Mapping[str, Any], conditions: tuple[Condition, ...]) -> bool:
+        return await self._write_status(obj, status_of(obj, fields, conditions, self.clock.now()))
 
     async def _suspend(self, obj: Obj) -> None:
         condition = Condition("Suspended", True, Reason.SUSPENDED, "spec.suspend is true: Cairn keeps its hands off")
@@ -218,27 +238,53 @@ class Reconciler:
         if obj is not None:
             await self._say(obj, _said(obj), not_ready(Reason.API_ERROR, message))
 
-    async def _write_status(self, obj: Obj, status: dict[str, Any]) -> None:
+    async def _write_status(self, obj: Obj, status: dict[str, Any]) -> bool:
+        """False where the object is another one by now, or changed: what was found is not written on it."""
+        self._unsaid.pop(ref_of(obj), None)
         if status == obj.get("status"):
-            return
+            return True
         meta = obj["metadata"]
-        # What was found of one object must not be written on another that has its name by now. The server does not
-        # compare uids in a status.
-        live = await self.cluster.get(ref_of(obj))
-        if live is None or live["metadata"]["uid"] != meta["uid"]:
-            return
-        name = {k: meta[k] for k in ("name", "namespace") if k in meta}
+        # Not by uid alone: the server does not compare uids in a status.
+        name = {k: meta[k] for k in ("name", "namespace", "resourceVersion") if k in meta}
         body = {"apiVersion": obj["apiVersion"], "kind": obj["kind"], "metadata": name, "status": status}
-        await self.cluster.apply_status(body)
+        try:
+            answer = await self.cluster.apply_status(body)
+        except (ConflictError, NotFoundError):
+            await self._look_again(ref_of(obj))
+            return False
+        self._keep(answer)
         WRITES.labels(obj["kind"], "status").inc()
         for condition in transitions(obj, status):
             TRANSITIONS.labels(obj["kind"], condition["type"], condition["reason"]).inc()
             await self.recorder.record(obj, condition, self.clock.now())
+        return True
+
+    async def _is_current(self, obj: Obj) -> bool:
+        """Whether its user has changed nothing since: what gives up data is looked at once more."""
+        live = await self.cluster.get(ref_of(obj))
+        if live is not None and live["metadata"]["resourceVersion"] == obj["metadata"]["resourceVersion"]:
+            return True
+        await self._look_again(ref_of(obj))
+        return False
+
+    async def _look_again(self, key: Ref) -> None:
+        live = await self.cluster.get(key)
+        if live is None:
+            self.store.drop(key)
+        else:
+            self._keep(live)
+
+    def _keep(self, answer: Obj) -> None:
+        """What the server answered is what the next pass sees, whether or not the watch has told it by then."""
+        if ref_of(answer).resource in self.watched:
+            self.store.put(answer, time.monotonic())
 
     async def _hold_on(self, obj: Obj) -> Obj:
         if FINALIZER in obj["metadata"].get("finalizers", ()):
             return obj
-        return await self.cluster.apply(_finalizers(obj, [FINALIZER]), manager=FINALIZER_MANAGER)
+        held = await self.cluster.apply(_finalizers(obj, [FINALIZER]), manager=FINALIZER_MANAGER)
+        self._keep(held)
+        return held
 
     async def _let_go(self, obj: Obj) -> None:
         await self.cluster.apply(_finalizers(obj, []), manager=FINALIZER_MANAGER)
@@ -250,11 +296,17 @@ class Reconciler:
 
     def _forget(self, key: Ref) -> None:
         self.store.drop(key)
+        self._unsaid.pop(key, None)
         for waiting in self.wanted_by.values():
             waiting.discard(key)
 
     def _io(self, owner: Obj) -> OwnerIo:
-        return OwnerIo(self.cluster, owner)
+        return OwnerIo(self.cluster, owner, self._seen)
+
+    def _seen(self, ref: Ref, answer: Obj) -> None:
+        """As the watch would tell of it a moment later."""
+        if ref.resource in self.watched and render.owner_of(answer) is not None:
+            self.store.put(answer, time.monotonic())
 
 
 def _prunable(live: Obj) -> bool:

@@ -19,7 +19,7 @@ from cairn.api.resources import Obj
 from cairn.api.schedule import duration
 from cairn.api.serviceplan import ServicePlan
 from cairn.calendar.capacity import capacity
-from cairn.calendar.demand import STORAGE, Amount, at_most, beyond, less, most, plus
+from cairn.calendar.demand import STORAGE, Amount, at_most, beyond, less, most, plus, times
 from cairn.calendar.fit import PEAK_FITS, verdict
 from cairn.calendar.peak import moments, to_come, window
 from cairn.calendar.resident import Resident
@@ -110,17 +110,19 @@ def _at(
 ) -> Wanted:
     here = {one: capacity(one.who, promotions, plans, moment) for one in {one for one, _ in taking_part}}
     asked = {one: beyond(one, capacity, plans) for one, capacity in here.items()}
-    coming, pods = [], Counter[tuple[Decimal, Decimal]]()
-    for one, there in taking_part:
+    needed, coming, pods = [], [], Counter[tuple[Decimal, Decimal]]()
+    for (one, there), count in Counter(taking_part).items():
+        needed.append(times(asked[one], count))
         if not any(asked[one].values()):
             continue  # it takes part for the freeze alone
         now, then = to_come(one, there, here[one], plans)
-        coming.append(less(then, now))
-        full = at_most(one, here[one], plans)
-        if any(coming[-1].values()) and full.pods:
+        more, full = less(then, now), at_most(one, here[one], plans)
+        coming.append(times(more, count))
+        if any(more.values()) and full.pods:
             # a machine that grows moves to another node, and takes its new size there
-            pods[full.pod.get(_CPU, _ZERO), full.pod.get(_MEMORY, _ZERO)] += max(full.pods - 1 - there.clones, 1)
-    return Wanted(plus(asked[one] for one, _ in taking_part), plus(coming), pods)
+            size = (full.pod.get(_CPU, _ZERO), full.pod.get(_MEMORY, _ZERO))
+            pods[size] += count * max(full.pods - 1 - there.clones, 1)
+    return Wanted(plus(needed), plus(coming), pods)
 
 
 def judge(asked: Wanted, nodes: Nodes, *, elastic: bool) -> Condition:

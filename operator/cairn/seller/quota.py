@@ -7,6 +7,7 @@ largest machine once more: a live migration runs it twice for a while.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -15,7 +16,7 @@ from cairn.api.quantity import for_container, parse, show
 from cairn.api.resources import Obj
 from cairn.api.serviceplan import ServicePlan
 from cairn.calendar.capacity import capacity
-from cairn.calendar.demand import KEYS, Amount, least, less, plus
+from cairn.calendar.demand import KEYS, Amount, least, less, plus, times
 from cairn.calendar.fit import checked
 from cairn.calendar.peak import edges, moments, to_come, window
 from cairn.seller.home import Home
@@ -66,8 +67,11 @@ def peaks(home: Home, live: Obj | None, now: datetime) -> list[Obj]:
 def _then(home: Home, used: Amount, moment: datetime) -> tuple[Amount, Amount]:
     """The quota at a moment to come, without what is kept for a migration, and what the namespace needs of it."""
     limit = plus((_own(home.plan), least(home.peak(moment, moment).extra, _ceiling(home.plan))))
-    here = {one: capacity(one.who, home.promotions, home.plans, moment) for one, _ in home.members}
-    changes = [to_come(one, there, here[one], home.plans) for one, there in home.members]
+    here = {one: capacity(one.who, home.promotions, home.plans, moment) for one in {one for one, _ in home.members}}
+    changes = [
+        [times(amount, count) for amount in to_come(one, there, here[one], home.plans)]
+        for (one, there), count in Counter(home.members).items()
+    ]
     others = less(used, plus(now for now, _ in changes))
     return limit, plus((others, *(then for _, then in changes)))
 

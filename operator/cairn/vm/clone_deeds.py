@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
+from cairn.api import pods
 from cairn.api.conditions import Reason
-from cairn.api.resources import POD, SECRET, VMPOOL, Obj, Ref
+from cairn.api.resources import POD, SECRET, VMPOOL, VOLUMESNAPSHOT, Obj, Ref
 from cairn.api.secrets import is_cairns, raw, secret
 from cairn.api.sellervm import SellerVM
 from cairn.engine.kind import Action, ActionError, Io
-from cairn.vm.case import TRAFFIC
-from cairn.vm.clones import DRAINING_SINCE
+from cairn.vm.case import BY, DISK_OF, TRAFFIC
+from cairn.vm.clones import DRAINING_SINCE, PEAK, taken_by
 from cairn.vm.load import LOW_LOAD
 from cairn.vm.userdata import for_clone
 
@@ -20,6 +21,12 @@ USERDATA = ("userdata", "userData")
 
 
 async def take_snapshot(action: Action, vm: SellerVM, io: Io) -> None:
+    """One at a time for clones: each is named by its moment, so a second would not be refused."""
+    wanted = action.args["snapshot"]["metadata"]
+    if wanted["annotations"][BY] == PEAK:
+        standing = await io.list(VOLUMESNAPSHOT, vm.metadata.namespace, f"{DISK_OF}={vm.metadata.name}")
+        if any(taken_by(one) == PEAK and not pods.terminating(one) for one in standing):
+            return
     await io.create(action.args["snapshot"])
 
 

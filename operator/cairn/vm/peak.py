@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -36,6 +36,10 @@ PREPARED = timedelta(hours=1)
 """A snapshot that no pool was made from is taken anew when it is older."""
 SETTLED = timedelta(minutes=5)
 """A base that does not get ready is copied all the same when it runs for so long: load may be what keeps it."""
+
+
+TAKEN_AT = "%Y%m%d%H%M%S"
+"""How a snapshot's name ends. What counts is Cairn's own clock, which a demo has run faster than the server's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +130,7 @@ def _by_metrics(
     """How many clones load asks for, and the note on low load."""
     if live.pool is None or live.replicas == 0:
         # what was begun is brought to its end, although the load may have fallen for a moment
-        young = live.pool is None and any(_age(case, one) < loads.STABLE for one in sources)
+        young = live.pool is None and any(_taken_ago(case, one) < loads.STABLE for one in sources)
         return int(loads.asks(alone, wanted) or young), None
     kept = min(live.replicas, ceiling)
     if kept <= floor:
@@ -143,7 +147,7 @@ def _prepared(scene: Scene) -> Part:
     case = scene.case
     if scene.target == 0:
         return Part(delete=tuple(case.ref(VOLUMESNAPSHOT, one["metadata"]["name"]) for one in scene.sources))
-    usable = [one for one in scene.sources if not pods.terminating(one) and _age(case, one) < PREPARED]
+    usable = [one for one in scene.sources if not pods.terminating(one) and _taken_ago(case, one) < PREPARED]
     stale = tuple(case.ref(VOLUMESNAPSHOT, one["metadata"]["name"]) for one in scene.sources if one not in usable[:1])
     if not usable:
         if _problem(scene) or not _base_stands(case):
@@ -200,7 +204,7 @@ def _actions(scene: Scene, todo: Steps) -> Iterable[Action]:
 
 def _take(case: Case) -> Action:
     taken = snapshot(
-        f"{pool_name(case.name)}-{case.now:%Y%m%d%H%M%S}",
+        f"{pool_name(case.name)}-{case.now.astimezone(UTC):{TAKEN_AT}}",
         case.namespace,
         of=case.name,
         claim=case.disk,
@@ -234,6 +238,14 @@ def _base_stands(case: Case) -> bool:
     if case.base.claim is None or ((instance or {}).get("status") or {}).get("phase") != "Running":
         return False
     return pods.condition(instance, "Ready").get("status") == "True" or _age(case, instance) >= SETTLED
+
+
+def _taken_ago(case: Case, snapshot: Obj) -> timedelta:
+    try:
+        taken = datetime.strptime(snapshot["metadata"]["name"].rpartition("-")[2] + "Z", f"{TAKEN_AT}%z")
+    except ValueError:
+        return PREPARED  # somebody else's name: as one that is too old
+    return case.now - taken
 
 
 def _age(case: Case, obj: Obj | None) -> timedelta:

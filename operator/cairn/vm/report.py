@@ -149,8 +149,10 @@ def status(case: Case) -> Obj:
 def _plan(case: Case) -> Obj | None:
     """The plan whose size runs, and where it is going; `until` and `reason` while a promotion holds it."""
     capacity = case.capacity
-    if capacity.plan is None:
-        return None
+    if capacity.plan is None:  # resources of its own: what holds its clones must be said all the same
+        if not (capacity.until and capacity.reason):
+            return None
+        return {"until": show(capacity.until), "reason": capacity.reason[:300]}
     base = case.vm.spec.plan_ref.name if case.vm.spec.plan_ref else None
     has = resize.in_guest(case.base.instance)
     if not resize.started(case.base.instance) or has == case.wanted:

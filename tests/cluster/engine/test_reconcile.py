@@ -224,6 +224,9 @@ async def test_child_deleted_before_its_watch_told_is_no_conflict(
     assert live
     await cluster.delete(ref, uid=live["metadata"]["uid"])
     await put(cluster, namespace, values={"a": "2"})
+    changed = await cluster.get(key)
+    assert changed
+    engine.seen(changed)
     with pytest.raises(UnavailableError):
         await engine.reconciler.reconcile(key)
     assert condition(await cluster.get(key))["reason"] == "Ready", "nobody's object stands in the way"
@@ -231,3 +234,31 @@ async def test_child_deleted_before_its_watch_told_is_no_conflict(
     live = await cluster.get(ref)
     assert live
     assert live["data"] == {"value": "2"}
+
+
+async def test_status_computed_from_an_outdated_object_is_computed_anew(
+    cluster: Cluster, namespace: str, engine: Engine
+) -> None:
+    key = await put(cluster, namespace, values={"a": "1"})
+    await settle(engine)
+    await put(cluster, namespace, values={"a": "1", "b": "2"})  # the watch has not told yet
+    stale = engine.store.get(key)
+    assert stale
+    assert not await engine.reconciler._say(stale, {"values": 7}, ready())
+    assert len((engine.store.get(key) or {})["spec"]["values"]) == 2
+    await settle(engine)
+    assert ((await cluster.get(key)) or {})["status"]["values"] == 2
+
+
+async def test_object_that_vanished_without_an_event_is_found_out_by_its_status(
+    cluster: Cluster, namespace: str, engine: Engine
+) -> None:
+    key = await put(cluster, namespace, values={"a": "1"})
+    await settle(engine)
+    live = await cluster.get(key)
+    assert live
+    await cluster.patch(key, {"metadata": {"finalizers": []}})
+    await cluster.delete(key, uid=live["metadata"]["uid"])
+    assert not await engine.reconciler._say(live, {"values": 7}, ready())
+    assert engine.store.get(key) is None
+    assert (await engine.reconciler.reconcile(key)).gone

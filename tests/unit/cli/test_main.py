@@ -54,7 +54,7 @@ def test_main_check_imports_nothing_that_talks_to_anything() -> None:
     assert not set(HEAVY) & set(done.stdout.split())
 
 
-@pytest.mark.parametrize("command", ["operator", "uninstall", "diff", "cost", "calendar"])
+@pytest.mark.parametrize("command", ["operator", "uninstall", "diff", "cost", "calendar", "stop"])
 @pytest.mark.parametrize("content", [None, b"a: b\n", b"[\n", b"\x80", b"5\n"])
 def test_main_without_a_usable_kubeconfig_names_it_and_reads_no_other(
     command: str,
@@ -72,6 +72,7 @@ def test_main_without_a_usable_kubeconfig_names_it_and_reads_no_other(
     if content is not None:
         named.write_bytes(content)
     more = {"operator": ["--config", str(settings), "--port", "0"], "diff": [str(settings)], "calendar": ["--live"]}
+    more["stop"] = ["web"]
     assert main([command, "--kubeconfig", str(named), *more.get(command, [])]) == 2
     assert capsys.readouterr().err.startswith(f"cairn {command}: ")
 

@@ -79,20 +79,20 @@ def members(count: int, **pod: Any) -> list[Obj]:
     return [obj for ordinal in range(count) for obj in member(ordinal, **pod)]
 
 
-def live_snapshot(name: str = "shop-peak-20261111080000", *, by: str = "peak", **status: Any) -> Obj:
+def live_snapshot(name: str = "shop-peak-20261111115800", *, by: str = "peak", **status: Any) -> Obj:
     made = snapshot(name, NAMESPACE, of="shop", claim="shop-disk", by=by, snapshot_class=None)
     made["metadata"]["labels"] |= OWNED
     made["metadata"] |= {"creationTimestamp": ago(minutes=2), "uid": f"uid-of-{name}"}
     return made | {"status": {"readyToUse": True, "creationTime": ago(minutes=2)} | status}
 
 
-def live_pool(replicas: int, source: str = "shop-peak-20261111080000", **annotations: str) -> Obj:
+def live_pool(replicas: int, source: str = "shop-peak-20261111115800", **annotations: str) -> Obj:
     made = pool(clone(source), replicas)
     made["metadata"] |= {"uid": "pool-uid", "labels": dict(OWNED), "annotations": annotations}
     return made
 
 
-def clone(source: str = "shop-peak-20261111080000", *, init: str | None = None, **spec: Any) -> Clone:
+def clone(source: str = "shop-peak-20261111115800", *, init: str | None = None, **spec: Any) -> Clone:
     made = machine.blueprint(svm(**spec), SIZE, SIZE, "shop-peak")
     return Clone("shop", NAMESPACE, machine.template("shop", made, role=CLONE), source, claim(), init)
 

@@ -56,6 +56,19 @@ def test_promotion_raises_the_running_guest_live_and_says_how_far_it_is() -> Non
     assert got.status["next"]["at"] == "2026-11-22T14:00:00Z"
 
 
+def test_machine_with_resources_of_its_own_says_what_holds_its_clones() -> None:
+    """Else they would be gone at once if somebody deleted the promotion."""
+    clones = [{"name": "double-11", "replicas": {"min": 3, "max": 5}}]
+    obj = world.vm(resources={"cpu": "2", "memory": "4Gi"}, disk={"size": "10Gi"}, promotions=clones)
+    observed = world.standing(obj, refs=(world.promotion(),))
+    got = world.plan(obj, observed)
+    assert got.status["plan"] == {"until": "2026-11-22T15:00:00Z", "reason": "Promotion/double-11"}
+    obj["status"] = {**got.status, "conditions": []}
+    later = world.plan(obj, world.standing(obj))
+    assert (later.status["clones"]["floor"], later.status["clones"]["ceiling"]) == (3, 5)
+    assert later.status["plan"] == got.status["plan"]
+
+
 def test_migration_that_grows_the_guest_is_told_with_its_trouble() -> None:
     obj = world.vm(promotions=DOUBLE_11)
     refs = (world.promotion(),)

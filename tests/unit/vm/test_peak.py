@@ -16,7 +16,7 @@ from unit.vm.peaks import AUTOSCALE, NOW
 
 BY_LOAD = peaks.svm(autoscale=AUTOSCALE, promotions=None)
 """One core is what a machine of it should use: half of two."""
-SOURCE = "shop-peak-20261111080000"
+SOURCE = "shop-peak-20261111115800"
 
 
 def kinds(part: Part) -> list[str]:

@@ -91,7 +91,7 @@ def test_disk_is_a_copy_of_the_snapshot_of_the_base_s_class_and_modes_and_of_no_
         {
             "metadata": {"name": "shop-peak"},
             "spec": {
-                "source": {"snapshot": {"namespace": "seller-2088", "name": "shop-peak-20261111080000"}},
+                "source": {"snapshot": {"namespace": "seller-2088", "name": "shop-peak-20261111115800"}},
                 "storage": {"accessModes": ["ReadWriteOnce"], "storageClassName": "fast", "volumeMode": "Filesystem"},
             },
         }

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The life of an Operation: it waits, is written down as begun, runs, ends, and is removed a while after. Pure.
+
+Nothing is done before `phase: Running` and `before` stand in the status, so that a pass that was cut off at any call is
+taken up by the next one and no deed is done twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from cairn.api.conditions import Condition, Reason, progressing, ready, stalled
+from cairn.api.lookup import parsed
+from cairn.api.operation import Operation
+from cairn.api.platform import Platform
+from cairn.api.resources import Obj
+from cairn.calendar.freeze import BREAK_FREEZE, show
+from cairn.engine.kind import Action, Observed, Plan
+from cairn.operation import disks, power
+from cairn.operation.case import Begins, Case, Done, Fails, Runs, Step, Waits, case_of, others
+
+Deed = Callable[[Case], Step]
+BEGIN: Mapping[str, Deed] = {
+    "start": power.begin_power,
+    "stop": power.begin_power,
+    "restart": power.begin_restart,
+    "snapshot": disks.begin_snapshot,
+    "restore": disks.begin_restore,
+    "clone": disks.begin_clone,
+}
+PURSUE: Mapping[str, Deed] = {
+    "start": power.pursue_power,
+    "stop": power.pursue_power,
+    "restart": power.pursue_restart,
+    "snapshot": disks.pursue_snapshot,
+    "restore": disks.pursue_restore,
+    "clone": disks.pursue_clone,
+}
+FROZEN = ("stop", "restart", "restore")
+"""What a freeze holds up. Starting, snapshots and clones take nothing away."""
+LIMIT = {"restore": timedelta(hours=24), "clone": timedelta(hours=24)}
+"""How long a deed may take; it copies a disk. One that hangs must not hold up those after it for ever."""
+USUAL_LIMIT = timedelta(minutes=15)
+LOOK_AGAIN = timedelta(minutes=1)
+
+
+def plan_operation(obj: Obj, observed: Observed, now: datetime, platform: Platform) -> Plan:
+    op = parsed(Operation, obj)
+    deleting = "deletionTimestamp" in obj["metadata"]
+    if isinstance(op, tuple):
+        return Plan(conditions=op, hold=True, released=deleting)
+    if deleting:
+        return _going(op, observed, now, platform)
+    if op.status.ended_at:
+        return _ended(op, now, platform)
+    return _written(op, _step(op, observed, now, platform), now)
+
+
+def _step(op: Operation, observed: Observed, now: datetime, platform: Platform) -> Step:
+    case = case_of(op, observed, now, platform)
+    if isinstance(case, Fails):
+        return case
+    if op.status.phase != "Running":
+        return _blocked(case) or BEGIN[op.spec.action](case)
+    step = PURSUE[op.spec.action](case)
+    limit = LIMIT.get(op.spec.action, USUAL_LIMIT)
+    if isinstance(step, Runs) and (begun := _moment(op.status.started_at)) and now >= begun + limit:
+        half = disks.half_made(case)
+        undone = (disks.undo(half),) if half else ()
+        return Fails(Reason.FAILED, f"not done within {_hours(limit)}: {step.message}", undone)
+    return step
+
+
+def _blocked(case: Case) -> Waits | None:
+    """Why it may not begin, whatever the deed."""
+    mine = _age(case.op)
+    for other in sorted(others(case.op, case.observed), key=_age):
+        if other.status.phase == "Running" or _age(other) < mine:
+            name, action = other.metadata.name, other.spec.action
+            return Waits(Reason.WAITING, f"Operation {name} ({action}) on {case.title} goes first")
+    if case.model.spec.suspend:
+        return Waits(Reason.SUSPENDED, f"{case.title} is suspended: set its spec.suspend to false")
+    if case.frozen and case.op.spec.action in FROZEN:
+        message = (
+            f"{case.title} is frozen for a promotion until {show(case.frozen)}: it waits until then. To do it now,"
+            f" annotate {case.title} with {BREAK_FREEZE} and a time at most 2 h ahead"
+        )
+        return Waits(Reason.FROZEN, message, case.frozen)
+    return None
+
+
+def _age(op: Operation) -> tuple[str, str]:
+    """The older one first; within a second any order does, as long as all see the same."""
+    return op.metadata.creation_timestamp or "", op.metadata.uid
+
+
+def _written(op: Operation, step: Step, now: datetime) -> Plan:
+    """A step as the plan that shows it."""
+    status = op.status
+    fields: dict[str, Any] = {"phase": "Running", "startedAt": status.started_at, "before": status.before}
+    match step:
+        case Waits():
+            conditions = progressing(step.reason, step.message)
+            soon = now + LOOK_AGAIN
+            return Plan(status={"phase": "Waiting"}, conditions=conditions, next=min(soon, step.until or soon))
+        case Begins():
+            fields |= {"startedAt": show(now), "before": step.before}
+            return Plan(status=fields, conditions=progressing(Reason.PROGRESSING, step.message), next=now)
+        case Runs():
+            conditions = progressing(Reason.PROGRESSING, step.message)
+            return Plan(status=fields, conditions=conditions, actions=step.actions, next=now + LOOK_AGAIN)
+        case Done():
+            ended = {"phase": "Succeeded", "endedAt": show(now), "result": dict(step.result)}
+            return Plan(status=fields | ended, conditions=ready(step.message, Reason.SUCCEEDED), next=now)
+        case Fails():
+            ended = {"phase": "Failed", "endedAt": show(now)}
+            return Plan(
+                status=fields | ended, conditions=stalled(step.reason, step.message), actions=step.actions, next=now
+            )
+
+
+def _ended(op: Operation, now: datetime, platform: Platform) -> Plan:
+    """It stays as it is, and goes when its time is over."""
+    status = op.status.model_dump(by_alias=True, exclude_none=True, exclude={"conditions", "observed_generation"})
+    conditions = tuple(_condition(one.type, one.status, one.reason, one.message) for one in op.status.conditions)
+    over = (_moment(op.status.ended_at) or now) + timedelta(days=platform.operation_days)
+    if now >= over:
+        return Plan(status=status, conditions=conditions, actions=(Action("expire"),))
+    return Plan(status=status, conditions=conditions, next=over)
+
+
+def _condition(kind: str, status: str, reason: str, message: str) -> Condition:
+    known = Reason(reason) if reason in set(Reason) else Reason.FAILED
+    return Condition(kind, {"True": True, "False": False}.get(status), known, message)
+
+
+def _going(op: Operation, observed: Observed, now: datetime, platform: Platform) -> Plan:
+    """It is no longer followed. What is whole stays, a disk that is only half made is taken away."""
+    status = op.status.model_dump(by_alias=True, exclude_none=True, exclude={"conditions", "observed_generation"})
+    case = case_of(op, observed, now, platform)
+    half = None if isinstance(case, Fails) or op.status.ended_at else disks.half_made(case)
+    if half is None:
+        conditions = progressing(Reason.DELETING, "nothing is left to do")
+        return Plan(status=status, conditions=conditions, released=True)
+    conditions = progressing(Reason.DELETING, f"takes away disk {half}, which is only half made")
+    return Plan(status=status, conditions=conditions, actions=(disks.undo(half),), next=now + LOOK_AGAIN)
+
+
+def _moment(text: str | None) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _hours(limit: timedelta) -> str:
+    minutes = int(limit.total_seconds()) // 60
+    return f"{minutes // 60} h" if minutes >= 60 else f"{minutes} min"

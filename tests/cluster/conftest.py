@@ -11,10 +11,10 @@ from cairn.api.crd import CRDS
 from cairn.api.text import to_yaml
 from cluster.caller import Caller
 from cluster.charted import OPERATOR_SUBJECT, OTHER, ROLES, Charted, binding, charted_cluster
-from devcluster import ControlPlane, MissingError
+from devcluster import Cluster, ControlPlane, MissingError
 
 
-def install_crds(plane: ControlPlane) -> None:
+def install_crds(plane: ControlPlane | Cluster) -> None:
     crds = [crd.manifest() for crd in CRDS]
     plane.kubectl("apply", "--server-side", "-f", "-", input=to_yaml(*crds))
     names = [f"crd/{crd.name}" for crd in CRDS]

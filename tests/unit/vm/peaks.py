@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -176,5 +176,5 @@ def conditions(part: Part) -> dict[str, tuple[bool | None, str]]:
     return {one.type: (one.status, str(one.reason)) for one in part.conditions}
 
 
-def worn(obj: Obj) -> Obj:
-    return copy.deepcopy(obj)
+def with_observed(case: Case, observed: Observed) -> Case:
+    return replace(case, observed=observed)

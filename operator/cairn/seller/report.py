@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from cairn.api.conditions import Condition, Reason
 from cairn.api.platform import Platform
+from cairn.api.quantity import compare
 from cairn.api.resources import Obj
 from cairn.api.seller import PeakStatus, Seller
 from cairn.calendar.cost import cost_of
@@ -44,7 +45,7 @@ def said(
 def _figures(
     seller: Seller, home: Home, hard: Mapping[str, str], live: Obj | None, now: datetime
 ) -> tuple[Obj, datetime | None]:
-    """status.quota and status.peaks: as they were said, where that was a moment ago and no limit has changed."""
+    """status.quota and status.peaks: as they were said, where that was a moment ago and no limit has grown."""
     old: Obj = seller.status.model_dump(mode="json", by_alias=True, exclude_none=True, include={"quota", "peaks"})
     before, since = old.get("quota") or {}, _moment(seller)
     used = ((live or {}).get("status") or {}).get("used") or {}
@@ -53,9 +54,11 @@ def _figures(
         for part in ("cpu", "memory", "storage")
         if (key := f"requests.{part}")
     }
-    same = all((before.get(part) or {}).get("hard") == figure["hard"] for part, figure in figures.items())
+    grown = any(
+        compare(figure["hard"], (before.get(part) or {}).get("hard", "0")) > 0 for part, figure in figures.items()
+    )
     known = [peak["name"] for peak in old["peaks"]] == quota.on(home)
-    if same and known and since and since <= now < since + PATIENCE:
+    if not grown and known and since and since <= now < since + PATIENCE:
         return {"quota": before, "peaks": old["peaks"]}, since + PATIENCE
     peaks = quota.peaks(home, live, now)
     if {**before, "at": None} == {**figures, "at": None} and peaks == old["peaks"]:

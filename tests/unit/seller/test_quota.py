@@ -112,11 +112,30 @@ def test_quota_holds_the_larger_machine_twice_while_it_is_raised() -> None:
     assert quota.hard(home(grown), None, START)["limits.cpu"] == "24"
 
 
-def test_quota_after_the_end_follows_what_is_used_down_with_room_for_one_restart() -> None:
+@pytest.mark.parametrize(
+    ("used", "hard"),
+    [
+        pytest.param("82", "92", id="too-little-to-tell"),
+        pytest.param("70", "72", id="by-a-quarter-of-the-way"),
+        pytest.param("20", "22", id="room-for-one-restart"),
+        pytest.param("10", "12", id="all-the-way"),
+        pytest.param("2", "12", id="no-further"),
+    ],
+)
+def test_quota_after_the_end_follows_what_is_used_down(used: str, hard: str) -> None:
     was = dict.fromkeys(KEYS, "92")
-    assert quota.hard(home(SHOP), live({"limits.cpu": "82"}, was), COOLED)["limits.cpu"] == "84"
-    assert quota.hard(home(SHOP), live({"limits.cpu": "20"}, was), COOLED)["limits.cpu"] == "22"
-    assert quota.hard(home(SHOP), live({"limits.cpu": "2"}, was), COOLED)["limits.cpu"] == "12"
+    assert quota.hard(home(SHOP), live({"limits.cpu": used}, was), COOLED)["limits.cpu"] == hard
+
+
+def test_quota_comes_down_in_few_steps_while_clones_go_one_by_one() -> None:
+    """40 clones of 2 vCPU, the base machine at last alone."""
+    hard, seen = dict.fromkeys(KEYS, "92"), []
+    for used in range(82, 0, -2):
+        hard = quota.hard(home(SHOP), live({"limits.cpu": str(used)}, hard), COOLED)
+        assert parse(hard["limits.cpu"]) >= used
+        seen.append(hard["limits.cpu"])
+    assert seen[-1] == "12"
+    assert len(set(seen)) <= 12
 
 
 def test_quota_is_never_raised_by_what_is_used() -> None:
@@ -283,7 +302,7 @@ def test_what_is_used_is_told_at_most_every_half_minute() -> None:
     assert said(here, "2", PREFLIGHT + 90 * SECOND, later.status).status == later.status
 
 
-def test_a_limit_that_changed_is_told_at_once() -> None:
+def test_a_limit_that_has_grown_is_told_at_once() -> None:
     here = home(SHOP)
     first = said(here, "1", WARM_UP - quota.LEAD - SECOND)
     raised = said(here, "1", WARM_UP - quota.LEAD, first.status)

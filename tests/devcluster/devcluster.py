@@ -14,12 +14,15 @@ from cairn_devcluster.build import binary
 from cairn_devcluster.cli import main
 from cairn_devcluster.cluster import Cluster
 from cairn_devcluster.controlplane import ControlPlane
+from cairn_devcluster.guest import GUEST_IMAGE_REF, WEB_REF
 from cairn_devcluster.images import NATS_REF, OPERATOR_REF, POSTGRES_REF, operator_image
 
 __all__ = [
+    "GUEST_IMAGE_REF",
     "NATS_REF",
     "OPERATOR_REF",
     "POSTGRES_REF",
+    "WEB_REF",
     "Cluster",
     "ControlPlane",
     "MissingError",

@@ -83,10 +83,16 @@ run() {
         run kube-apiserver "${kube_apiserver[@]}"
     fi
     await -S /run/containerd/containerd.sock
+    # import_image ARCHIVE: also by digest, as a live migration's target asks for its guest's image
+    import_image() {
+        ctr -n k8s.io images import "$1" || return
+        ctr -n k8s.io images ls | awk 'match($1, /^cairn.local\/[^@]*:/) { name = $1; sub(/:[^:]*$/, "", name); print $1, name "@" $3 }' |
+            while read -r tagged digest; do ctr -n k8s.io images tag --force "$tagged" "$digest" >/dev/null; done
+    }
     # In the background, since the kubelet can start meanwhile. A mark per archive: its name says its content.
     while read -r image; do
         mark=$D/fs/imported.$(basename "$image")
-        [ -e "$mark" ] || { ctr -n k8s.io images import "$image" && touch "$mark"; }
+        [ -e "$mark" ] || { import_image "$image" && touch "$mark"; }
     done <"$D/etc/images" >>"$D/log/import.log" 2>&1 &
     # Before RBAC's first objects are there, these would end or back off for seconds.
     await -e "$D/api.ok"

@@ -67,10 +67,27 @@ def second_devcluster() -> Iterator[Cluster]:
         yield cluster
 
 
+@pytest.fixture(scope="session")
+def kubevirt_cluster(sysctls_at_first: set[str]) -> Iterator[Cluster]:
+    """One with KubeVirt, CDI, and the image `guest`, from which machines boot."""
+    with fresh_cluster("tests-kubevirt") as cluster:
+        try:
+            cluster.up(kubevirt=True)
+        except MissingError as missing:
+            pytest.skip(str(missing))
+        yield cluster
+
+
+@contextlib.contextmanager
+def fresh_namespace(cluster: Cluster) -> Iterator[Namespace]:
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    cluster.kubectl("create", "namespace", name)
+    cluster.kubectl("--namespace", name, "wait", "--for=create", "serviceaccount/default", "--timeout=30s")
+    yield Namespace(cluster, name)
+    cluster.kubectl("delete", "namespace", name, "--wait=false")
+
+
 @pytest.fixture
 def namespace(devcluster: Cluster) -> Iterator[Namespace]:
-    name = f"test-{uuid.uuid4().hex[:8]}"
-    devcluster.kubectl("create", "namespace", name)
-    devcluster.kubectl("--namespace", name, "wait", "--for=create", "serviceaccount/default", "--timeout=30s")
-    yield Namespace(devcluster, name)
-    devcluster.kubectl("delete", "namespace", name, "--wait=false")
+    with fresh_namespace(devcluster) as fresh:
+        yield fresh

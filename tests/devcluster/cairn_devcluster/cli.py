@@ -9,7 +9,7 @@ import shutil
 import time
 from pathlib import Path
 
-from . import base, build, controlplane, images, modules
+from . import base, build, controlplane, images, kubevirt_cluster, modules
 from .cluster import Cluster
 from .controlplane import ControlPlane
 
@@ -22,21 +22,23 @@ _MODULES = {
 
 
 def _build(a: argparse.Namespace) -> None:
-    build.build(*_MODULES[a.what])
+    build.build(*_MODULES["nodes" if a.what == "all" and not kubevirt_cluster.supported() else a.what])
     if a.what in ("all", "nodes"):
         images.build_all()
+    if a.what == "all" and kubevirt_cluster.supported():
+        kubevirt_cluster.images()
 
 
 def _up(a: argparse.Namespace) -> None:
     began = time.monotonic()
     if not a.control_plane:
-        Cluster(a.name).up(audit=a.audit, node_grace=a.node_grace)
+        Cluster(a.name).up(audit=a.audit, node_grace=a.node_grace, kubevirt=a.kubevirt)
     elif controlplane.running(base.run_dir(a.name)):
         base.say(f"{a.name} is up already")
     elif Cluster(a.name).running():
         raise base.StepError(f"{a.name} runs with nodes: down first, or another --name")
     else:
-        ControlPlane.start(base.run_dir(a.name), name=a.name, detached=True, audit=a.audit)
+        ControlPlane.start(base.run_dir(a.name), name=a.name, detached=True, audit=a.audit, kubevirt=a.kubevirt)
     base.say(f"{a.name} up: {time.monotonic() - began:.1f} s; export KUBECONFIG={base.run_dir(a.name) / 'admin.conf'}")
 
 
@@ -96,6 +98,7 @@ def parser() -> argparse.ArgumentParser:
     c.set_defaults(run=_build)
     c = sub.add_parser("up", parents=[named], help="start a cluster")
     c.add_argument("--control-plane", action="store_true", help="API server only: no root, no nodes")
+    c.add_argument("--kubevirt", action="store_true", help="with KubeVirt and CDI")
     c.add_argument("--audit", action=argparse.BooleanOptionalAction, default=True, help="audit log (default: yes)")
     c.add_argument("--node-grace", default="50s", help="until a silent node is NotReady (default: %(default)s)")
     c.set_defaults(run=_up)

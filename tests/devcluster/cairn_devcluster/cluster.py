@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import base, build, client, controlplane, flags, host, images, modules, nodefiles, pki
+from . import base, build, client, controlplane, flags, host, images, kubevirt_cluster, modules, nodefiles, pki
 from .api import Api
 from .nodefiles import Node
 
@@ -56,11 +56,14 @@ class Cluster:
     def running(self) -> list[Node]:
         return [n for n in self.nodes() if _pid(n)]
 
-    def up(self, *, audit: bool = True, node_grace: str = "50s") -> None:
-        """Start it and wait until pods, DNS and volumes work. What an unclean end left is cleared first."""
+    def up(self, *, audit: bool = True, node_grace: str = "50s", kubevirt: bool = False) -> None:
+        """Start it and wait until pods, DNS and volumes work. What an unclean end left is cleared first.
+
+        kubevirt: with KubeVirt and CDI, and guests that boot under emulation
+        """
         host.require_nodes()
         build.build(*modules.ALL)
-        tars = images.build_all()
+        tars = [*images.build_all(), *(kubevirt_cluster.images() if kubevirt else [])]
         with base.locked(self.directory.parent / f".{self.name}.lock"):
             if controlplane.running(self.directory):
                 raise base.StepError(
@@ -68,10 +71,14 @@ class Cluster:
                 )
             if _pid(self.node(1)) and self._ready_mark(self.node(1)).exists():
                 base.say(f"{self.name} is up already")
+                if kubevirt and not self._settings()["kubevirt"]:
+                    raise base.StepError(f"{self.name} runs without KubeVirt: down first, or another --name")
                 return
             self._clear()
             self.directory.mkdir(parents=True, exist_ok=True)
-            settings = {"audit": audit, "node_grace": node_grace, "images": [str(t) for t in tars]}
+            settings = {
+                "audit": audit, "node_grace": node_grace, "images": [str(t) for t in tars], "kubevirt": kubevirt,
+            }  # fmt: skip
             (self.directory / "settings.json").write_text(json.dumps(settings))
             (self.directory / "audit-policy.yaml").write_text(flags.AUDIT_POLICY)
             host.add_network(self.slot)
@@ -92,6 +99,8 @@ class Cluster:
             return
         self._stop(self.node(number))
         self._start(number)
+        if self._settings()["kubevirt"]:
+            kubevirt_cluster.schedulable(self, self.node(number).name)
 
     def downnode(self, number: int) -> None:
         """Power loss of one node."""
@@ -175,6 +184,8 @@ class Cluster:
                 if number == 1:
                     self._apply()
                 self._wait_node(node, tars)
+            if number == 1 and settings["kubevirt"]:
+                kubevirt_cluster.install(self)
             self._ready_mark(node).touch()
         except base.StepError as failed:
             raise base.StepError(f"{failed}\n{self.logs()}") from None

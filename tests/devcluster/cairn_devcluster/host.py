@@ -21,6 +21,8 @@ NODE_PACKAGES = {
     "iptables": "iptables", "ipset": "ipset", "conntrack": "conntrack", "ebtables": "ebtables", "socat": "socat",
     "ip": "iproute2", "unshare": "util-linux", "sysctl": "procps", "mkfs.xfs": "xfsprogs", "mount": "mount",
 }  # fmt: skip
+# All pods weigh as one of the host's processes unless told so, and on a busy machine their probes kill them.
+_WEIGHTS = {"cpu.shares": "32768", "cpu.weight": "3000"}
 _KERNEL_MODULES = ("overlay", "br_netfilter", "loop", "xfs", "iptable_nat", "xt_comment")
 _WAY_ON = "run as root on Debian, or, for the demo, set CAIRN_KUBECONFIG to the kubeconfig of a kind cluster"
 
@@ -131,6 +133,9 @@ def add_cgroups(number: int, node: int) -> None:
         for name in ("cpuset.cpus", "cpuset.mems"):
             if (hierarchy / name).exists():  # v1: empty ones admit no process
                 (directory / name).write_text((hierarchy / name).read_text())
+        for name, weight in _WEIGHTS.items():
+            if (directory / name).exists():
+                (directory / name).write_text(weight)
 
 
 def remove_cgroups(number: int, node: int) -> None:

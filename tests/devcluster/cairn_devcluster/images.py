@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The images of the cluster and its tests, made from Debian packages and our binaries, cached by their recipe.
 
-No tag is `latest`, or the kubelet would try to pull. No mirror is named: mmdebstrap takes the suite's default.
+No tag is `latest`, or the kubelet would try to pull.
 """
 
 from __future__ import annotations
@@ -16,41 +16,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import base, build, host, modules, oci
+from . import base, build, modules, oci
+from .rootfs import Rootfs
 
 PAUSE_REF = "cairn.local/pause:1"
 COREDNS_REF = "cairn.local/coredns:1"
 NATS_REF = "cairn.local/nats:2.15"
 POSTGRES_REF = "cairn.local/postgres:17"
 OPERATOR_REF = "cairn.local/cairn:dev"
-
-
-@dataclass(frozen=True)
-class Rootfs:
-    """A root file system of Debian packages."""
-
-    suite: str
-    packages: tuple[str, ...]
-    excludes: tuple[str, ...] = ()
-    essential_hooks: tuple[str, ...] = ()
-    customize_hooks: tuple[str, ...] = ()
-
-    def write(self, out: Path) -> None:
-        host.require_packages("to make images from Debian packages", {"mmdebstrap": "mmdebstrap"})
-        excludes = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", *self.excludes)
-        base.call(
-            [
-                "mmdebstrap", "--mode=root", "--variant=essential", "--format=tar",
-                '--aptopt=Acquire::Languages "none"', '--aptopt=APT::Install-Recommends "false"',
-                *(f"--dpkgopt=path-exclude={e}" for e in excludes),
-                *(f"--essential-hook={h}" for h in self.essential_hooks),
-                *(f"--customize-hook={h}" for h in self.customize_hooks),
-                '--customize-hook=rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/* "$1"/var/log/*',
-                f"--include={','.join(self.packages)}", self.suite, out,
-            ],
-            env={**os.environ, "SOURCE_DATE_EPOCH": "1"},
-            log=base.cache() / "log" / f"rootfs-{out.stem}.log",
-        )  # fmt: skip
 
 
 # The numbers must be the same in every version of the image, since they own files on volumes;
@@ -79,6 +52,25 @@ POSTGRES_ROOTFS = Rootfs(
 PYTHON_ROOTFS = Rootfs("bookworm", ("python3-minimal", "libpython3.11-stdlib", "ca-certificates", "tzdata"))
 
 
+def archive(name: str, recipe: object) -> Path:
+    """Where the archive of a recipe is kept."""
+    return base.cache() / "img" / f"{name}-{hashlib.sha256(repr(recipe).encode()).hexdigest()[:12]}.tar"
+
+
+def cached(out: Path, write: Callable[[Path, Path], None]) -> Path:
+    """The archive, written with a directory for scratch files if the cache lacks it."""
+    if not out.exists():
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=out.parent, prefix=".layers-") as scratch:
+            write(out, Path(scratch))
+        # Several worktrees may share the cache, so the newest few of an image stay.
+        name = out.stem.rpartition("-")[0]
+        kept = sorted(out.parent.glob(f"{name}-{'[0-9a-f]' * 12}.tar"), key=lambda p: p.stat().st_mtime)
+        for old in kept[:-3]:
+            old.unlink()
+    return out
+
+
 @dataclass(frozen=True)
 class Image:
     name: str
@@ -88,19 +80,10 @@ class Image:
     config: oci.Config
 
     def path(self) -> Path:
-        key = hashlib.sha256(repr((self.ref, self.recipe(), self.config)).encode()).hexdigest()[:12]
-        return base.cache() / "img" / f"{self.name}-{key}.tar"
+        return archive(self.name, (self.ref, self.recipe(), self.config))
 
     def build(self) -> Path:
-        out = self.path()
-        if not out.exists():
-            out.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=out.parent, prefix=".layers-") as scratch:
-                oci.write(out, self.ref, self.layers(Path(scratch)), self.config)
-            # Several worktrees may share the cache, so the newest few of an image stay.
-            for old in sorted(out.parent.glob(f"{self.name}-*.tar"), key=lambda p: p.stat().st_mtime)[:-3]:
-                old.unlink()
-        return out
+        return cached(self.path(), lambda out, scratch: oci.write(out, self.ref, self.layers(scratch), self.config))
 
 
 def _of_binary(module: modules.Module, name: str, place: str = "") -> Callable[[Path], list[Path]]:
@@ -144,18 +127,6 @@ def build_all() -> list[Path]:
                     with base.step(f"image {image.ref}"):
                         image.build()
     return [image.path() for image in ALL]
-
-
-def _python_base() -> Path:
-    key = hashlib.sha256(repr(PYTHON_ROOTFS).encode()).hexdigest()[:12]
-    out = base.cache() / "img" / f"layer-python-{key}"
-    if not out.exists():
-        out.parent.mkdir(parents=True, exist_ok=True)
-        scratch = out.with_name(f"python-{os.getpid()}.tar")
-        with base.step("base of the operator's image"):
-            PYTHON_ROOTFS.write(scratch)
-        scratch.rename(out)
-    return out
 
 
 def _compile(directory: Path) -> None:
@@ -205,7 +176,7 @@ def python_image(out: Path, ref: str, site_packages_layer: Path, source: Path) -
             user="65532:65532",
             env=(("PYTHONPATH", "/opt/cairn/src:/opt/cairn/site-packages"), ("PYTHONUNBUFFERED", "1")),
         )
-        oci.write(out, ref, [_python_base(), site_packages_layer, layer], config)
+        oci.write(out, ref, [PYTHON_ROOTFS.layer("python"), site_packages_layer, layer], config)
     return out
 
 

@@ -81,6 +81,7 @@ KUBEONE = Module(
     ),
 )  # fmt: skip
 PAUSE = Module("pause", ((".", "pause"),))
+WEB = Module("web", ((".", "web"),))
 GUARD = Module("guard", ((".", "guard"),))
 COREDNS = Module("coredns", ((".", "coredns"),))
 _CSI = "github.com/kubernetes-csi"
@@ -171,5 +172,5 @@ CDI = Module(
 )  # fmt: skip
 
 KUBEVIRT_PLANE = (GUARD, KUBEVIRT, CDI_CRDS, CRDS)
-KUBEVIRT_ALL = (*KUBEVIRT_PLANE, KUBEVIRT_NODE, CDI)
+KUBEVIRT_ALL = (*KUBEVIRT_PLANE, KUBEVIRT_NODE, CDI, WEB)
 EVERY = tuple(dict.fromkeys((*ALL, *KUBEVIRT_ALL)))

@@ -9,7 +9,7 @@ import json
 import os
 import platform
 import tarfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,14 +43,27 @@ def _plain(info: tarfile.TarInfo) -> tarfile.TarInfo:
     return info
 
 
-def layer(out: Path, contents: Iterable[tuple[Path, str]]) -> Path:
-    """A layer of (file or directory, place in the image) pairs."""
+def layer(
+    out: Path, contents: Iterable[tuple[Path, str]], *, owner: int = 0, capabilities: Mapping[str, bytes] | None = None
+) -> Path:
+    """A layer of (file or directory, place in the image) pairs.
+
+    capabilities: of files, by their name in the image
+    """
+
+    def entry(info: tarfile.TarInfo) -> tarfile.TarInfo:
+        info = _plain(info)
+        info.uid = info.gid = owner
+        if capability := (capabilities or {}).get(info.name):
+            info.pax_headers = {"SCHILY.xattr.security.capability": capability.decode("ascii")}
+        return info
+
     with tarfile.open(out, "w") as tar:
         for source, place in contents:
             paths = [source, *sorted(source.rglob("*"))] if source.is_dir() else [source]
             for path in paths:
                 name = place.strip("/") + str(path)[len(str(source)) :]
-                tar.add(path, name, recursive=False, filter=_plain)
+                tar.add(path, name, recursive=False, filter=entry)
     return out
 
 
@@ -59,9 +72,21 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(f, "sha256").hexdigest()
 
 
+@dataclass(frozen=True)
+class Image:
+    ref: str
+    layers: tuple[Path, ...]
+    config: Config
+
+
 def write(out: Path, ref: str, layers: Sequence[Path], config: Config) -> None:
-    """Write the archive. Layers stay uncompressed: that imports fastest."""
-    digests = [_digest(path) for path in layers]
+    """Write an archive of one image. Layers stay uncompressed: that imports fastest."""
+    write_all(out, [Image(ref, tuple(layers), config)])
+
+
+def write_all(out: Path, images: Sequence[Image]) -> None:
+    """Write an archive of several images; layers that they share are in it once."""
+    digests = {path: _digest(path) for path in dict.fromkeys(p for image in images for p in image.layers)}
     blobs: dict[str, bytes] = {}
 
     def described(kind: str, body: object) -> dict[str, Any]:
@@ -74,27 +99,32 @@ def write(out: Path, ref: str, layers: Sequence[Path], config: Config) -> None:
             "size": len(data),
         }
 
-    image = {
-        "architecture": ARCHITECTURE,
-        "os": "linux",
-        "created": "1970-01-01T00:00:00Z",
-        "config": config.body(),
-        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{d}" for d in digests]},
-        "history": [{"created_by": "devcluster"} for _ in digests],
-    }
-    manifest = {
-        "schemaVersion": 2,
-        "mediaType": "application/vnd.oci.image.manifest.v1+json",
-        "config": described("config", image),
-        "layers": [
-            {"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": f"sha256:{d}", "size": p.stat().st_size}
-            for d, p in zip(digests, layers, strict=True)
-        ],
-    }
-    entry = described("manifest", manifest) | {
-        "annotations": {"io.containerd.image.name": ref, "org.opencontainers.image.ref.name": ref},
-        "platform": {"architecture": ARCHITECTURE, "os": "linux"},
-    }
+    def entry(image: Image) -> dict[str, Any]:
+        own = [digests[path] for path in image.layers]
+        config = {
+            "architecture": ARCHITECTURE,
+            "os": "linux",
+            "created": "1970-01-01T00:00:00Z",
+            "config": image.config.body(),
+            "rootfs": {"type": "layers", "diff_ids": [f"sha256:{d}" for d in own]},
+            "history": [{"created_by": "devcluster"} for _ in own],
+        }
+        kind = "application/vnd.oci.image.layer.v1.tar"
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "config": described("config", config),
+            "layers": [
+                {"mediaType": kind, "digest": f"sha256:{d}", "size": p.stat().st_size}
+                for d, p in zip(own, image.layers, strict=True)
+            ],
+        }
+        return described("manifest", manifest) | {
+            "annotations": {"io.containerd.image.name": image.ref, "org.opencontainers.image.ref.name": image.ref},
+            "platform": {"architecture": ARCHITECTURE, "os": "linux"},
+        }
+
+    index = {"schemaVersion": 2, "manifests": [entry(image) for image in images]}
     scratch = out.with_name(f"{out.name}.{os.getpid()}.tmp")
     with tarfile.open(scratch, "w") as tar:
 
@@ -104,9 +134,9 @@ def write(out: Path, ref: str, layers: Sequence[Path], config: Config) -> None:
             tar.addfile(info, io.BytesIO(data))
 
         add("oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
-        add("index.json", json.dumps({"schemaVersion": 2, "manifests": [entry]}).encode())
+        add("index.json", json.dumps(index).encode())
         for digest, data in blobs.items():
             add(f"blobs/sha256/{digest}", data)
-        for digest, path in dict(zip(digests, layers, strict=True)).items():
+        for digest, path in {d: p for p, d in digests.items()}.items():
             tar.add(path, f"blobs/sha256/{digest}", filter=_plain)
     scratch.rename(out)

@@ -4,6 +4,7 @@ package main
 
 import (
 	"flag"
+	"fmt"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -41,7 +42,7 @@ func printOperator(flags *flag.FlagSet, args []string) {
 	operator.Spec.Template.Spec.Affinity = nil // wants a control plane's label
 	container := &operator.Spec.Template.Spec.Containers[0]
 	container.Image = i
-	container.ReadinessProbe.InitialDelaySeconds = 1
+	container.ReadinessProbe.InitialDelaySeconds, container.ReadinessProbe.PeriodSeconds = 1, 1
 	show(operator)
 }
 
@@ -61,6 +62,12 @@ func printConfiguration(flags *flag.FlagSet, args []string) {
 	kubevirt.Spec.Infra = &virtv1.ComponentConfig{Replicas: &one}
 	// Without it a live change of CPUs or memory waits for ever.
 	kubevirt.Spec.WorkloadUpdateStrategy.WorkloadUpdateMethods = []virtv1.WorkloadUpdateMethod{virtv1.WorkloadUpdateMethodLiveMigrate}
+	// Their own readiness probes begin after 15 s, and come every 10 to 20 s.
+	kubevirt.Spec.CustomizeComponents.Patches = []virtv1.CustomizeComponentsPatch{
+		probedOften("Deployment", "virt-api"),
+		probedOften("Deployment", "virt-controller"),
+		probedOften("DaemonSet", "virt-handler"),
+	}
 	kubevirt.Spec.Configuration = virtv1.KubeVirtConfiguration{
 		ImagePullPolicy:   corev1.PullIfNotPresent,
 		VMRolloutStrategy: &rollout,
@@ -71,4 +78,11 @@ func printConfiguration(flags *flag.FlagSet, args []string) {
 		},
 	}
 	show(kubevirt)
+}
+
+func probedOften(kind, name string) virtv1.CustomizeComponentsPatch {
+	probe := `{"spec":{"template":{"spec":{"containers":[{"name":%q,"readinessProbe":{"initialDelaySeconds":1,"periodSeconds":1}}]}}}}`
+	return virtv1.CustomizeComponentsPatch{
+		ResourceType: kind, ResourceName: name, Type: virtv1.StrategicMergePatchType, Patch: fmt.Sprintf(probe, name),
+	}
 }

@@ -1,0 +1,3 @@
+module cairn.local/devcluster/web
+
+go 1.26.0

@@ -15,7 +15,14 @@ from cairn.cli.main import main
 from devcluster import ControlPlane, binary
 
 TREE = Path(__file__).resolve().parents[2]
-FIRST_ORDER = TREE / "examples" / "first-order"
+EXAMPLES = {
+    "first-order": ("values.yaml", {("SellerRDS", "shop-db"), ("PushSubscription", "orders")}),
+    "peak": (
+        "values-peak.yaml",
+        {("SellerVM", "shop-web"), ("SellerRDS", "shop-db"), ("PushSubscription", "orders")},
+    ),
+}
+"""Folder: the same as values of charts/seller-cloud, and what that chart makes of it."""
 
 
 @pytest.fixture(scope="module")
@@ -26,23 +33,50 @@ def namespaced(control_plane: ControlPlane) -> Iterator[ControlPlane]:
     control_plane.kubectl("delete", "namespace", "seller-2088", "--wait=false")
 
 
-def test_examples_pass_the_offline_check(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["check", str(FIRST_ORDER)]) == 0, capsys.readouterr()
+@pytest.fixture(params=EXAMPLES)
+def example(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
-def test_examples_by_kustomize_are_taken_by_the_api_server(namespaced: ControlPlane) -> None:
-    manifests = namespaced.kubectl("kustomize", str(FIRST_ORDER))
+def folder(example: str) -> str:
+    return str(TREE / "examples" / example)
+
+
+def test_examples_are_all_tested() -> None:
+    assert {path.parent.name for path in (TREE / "examples").glob("*/kustomization.yaml")} == set(EXAMPLES)
+
+
+def test_examples_pass_the_offline_check(example: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", folder(example)]) == 0, capsys.readouterr()
+    assert "note" not in capsys.readouterr().err
+
+
+def test_examples_are_rendered(example: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["render", folder(example)]) == 0, capsys.readouterr()
+
+
+def test_example_of_a_peak_has_a_price_and_a_calendar(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["render", "--cost", folder("peak")]) == 0
+    assert "1089.84" in capsys.readouterr().out
+    window = ("--from", "2026-11-10", "--to", "2026-11-13")
+    assert main(["calendar", folder("peak"), *window]) == 0
+    assert "20..40" in capsys.readouterr().out
+
+
+def test_examples_by_kustomize_are_taken_by_the_api_server(example: str, namespaced: ControlPlane) -> None:
+    manifests = namespaced.kubectl("kustomize", folder(example))
     taken = namespaced.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-", input=manifests)
     assert len(taken.splitlines()) == len(list(yaml.safe_load_all(manifests))) >= 6
 
 
-def test_examples_for_helm_are_the_same_as_the_manifests(namespaced: ControlPlane) -> None:
+def test_examples_for_helm_are_the_same_as_the_manifests(example: str, namespaced: ControlPlane) -> None:
+    values, made = EXAMPLES[example]
     command = [str(binary("helm")), "template", "cloud", str(TREE / "charts" / "seller-cloud")]
-    command += ["--namespace", "seller-2088", "--values", str(TREE / "examples" / "helm" / "values.yaml")]
+    command += ["--namespace", "seller-2088", "--values", str(TREE / "examples" / "helm" / values)]
     rendered = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     by_helm = stored(namespaced, rendered)
-    by_hand = stored(namespaced, namespaced.kubectl("kustomize", str(FIRST_ORDER)))
-    assert set(by_helm) == {("SellerRDS", "shop-db"), ("PushSubscription", "orders")}
+    by_hand = stored(namespaced, namespaced.kubectl("kustomize", folder(example)))
+    assert set(by_helm) == made
     assert by_helm == {key: spec for key, spec in by_hand.items() if key in by_helm}
 
 

@@ -91,7 +91,7 @@ NEEDS = [
     # a volume with data is kept, and grows where its class lets it; transitions are told
     *rights("cluster", "get patch", "persistentvolumes"),
     *rights("cluster", "get", "storage.k8s.io/storageclasses"),
-    *rights("cluster", "list", "snapshot.storage.k8s.io/volumesnapshotclasses"),
+    *rights("cluster", "get list", "snapshot.storage.k8s.io/volumesnapshotclasses"),
     *rights("cluster", "create", "events"),
     # room for a promotion; what KubeVirt can do here
     *rights("cluster", "list", "nodes"),

@@ -13,6 +13,7 @@ from cluster.samples import sample
 
 CHART = CHARTS / "seller-cloud"
 VALUES = CHARTS.parent / "examples" / "helm" / "values.yaml"
+PEAK = CHARTS.parent / "examples" / "helm" / "values-peak.yaml"
 CAIRN = f"/apis/cairn.dev/v1alpha1/namespaces/{SELLER}"
 STORES = {"secret": "secrets", "configmap": "configmaps"}
 
@@ -64,6 +65,24 @@ def test_install_upgrade_rollback_and_uninstall_by_an_isv(charted: Charted, isv:
         found = charted.admin.get(path)
         assert found.ok
         assert "deletionTimestamp" not in found.body["metadata"]
+
+
+def test_machines_and_promotions_are_installed_and_kept_on_upgrade(charted: Charted, isv: Path, driver: str) -> None:
+    where = ("--namespace", SELLER, "--wait=hookOnly")
+    helm(isv, "install", "peak", CHART, *where, "--values", PEAK, driver=driver)
+    machine = charted.admin.get(f"{CAIRN}/sellervms/shop-web").body
+    assert machine["spec"]["promotions"][0]["replicas"] == {"min": 20, "max": 40}
+    assert database(charted)["spec"]["promotions"] == [{"name": "double-11", "planRef": {"name": "db.xlarge"}}]
+    # who may only run things has stopped it meanwhile: the chart says nothing of it, and leaves it
+    stop = {"spec": {"powerState": "Stopped"}}
+    assert charted.operator.merge(f"{CAIRN}/sellervms/shop-web?fieldManager=cairn-operation", stop).ok
+    fewer = "--set-json=machines.shop-web.promotions=[]"
+    helm(isv, "upgrade", "peak", CHART, *where, "--values", PEAK, fewer, driver=driver)
+    machine = charted.admin.get(f"{CAIRN}/sellervms/shop-web").body
+    assert machine["spec"]["promotions"] == []
+    assert machine["spec"]["powerState"] == "Stopped"
+    helm(isv, "uninstall", "peak", "--namespace", SELLER, driver=driver)
+    until(lambda: charted.admin.get(f"{CAIRN}/sellervms/shop-web"), lambda a: a.status == 404)
 
 
 def data_of_the_database(charted: Charted, name: str) -> list[str]:

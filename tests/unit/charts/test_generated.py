@@ -50,8 +50,9 @@ def test_schema_of_cairn_knows_every_default_and_nothing_else() -> None:
     assert _keys(schema("cairn")) - {("global",)} == _leaves(values(CHARTS / "cairn" / "values.yaml"))
 
 
-def test_example_fits_the_schema() -> None:
-    jsonschema.validate(values(TREE / "examples" / "helm" / "values.yaml"), schema("seller-cloud"))
+@pytest.mark.parametrize("name", ["values.yaml", "values-peak.yaml"])
+def test_example_fits_the_schema(name: str) -> None:
+    jsonschema.validate(values(TREE / "examples" / "helm" / name), schema("seller-cloud"))
 
 
 @pytest.mark.parametrize(
@@ -61,6 +62,7 @@ def test_example_fits_the_schema() -> None:
         pytest.param({"databases": {"shop-db": {"version": 17}}}, "17", id="number-for-string"),
         pytest.param({"databases": {"Shop": {"version": "17"}}}, "Shop", id="name"),
         pytest.param({"pushes": {"orders": {"databaseName": "shop", "shops": ["1"]}}}, "databaseRef", id="missing"),
+        pytest.param({"machines": {"web": {"image": {"nam": "debian"}}}}, "nam", id="machine"),
         pytest.param({"database": {}}, "database", id="unknown-part"),
     ],
 )

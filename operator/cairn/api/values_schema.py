@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""JSON Schema of the values of charts/seller-cloud: a seller's machines, databases and pushes by name, each as its spec.
+"""JSON Schema of the values of charts/seller-cloud: machines, databases and pushes by name, each as its spec.
 
 Types and patterns only; rules between fields are the API server's and `cairn check`'s. Helm looks at values before it
 renders, so that a wrong one is refused with its path instead of by a template error.

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from cairn.api.resources import PUSHSUBSCRIPTION, SELLER, SELLERRDS, SERVICEPLAN, Obj, ref_of
+from cairn.api.resources import PROMOTION, PUSHSUBSCRIPTION, SELLER, SELLERRDS, SELLERVM, SERVICEPLAN, Obj, ref_of
 from cairn.api.text import to_yaml
 from cairn.cli.kinds import kinds
 from cairn.cli.manifests import add_cluster, add_files, load, moment
@@ -19,7 +19,7 @@ from cairn.engine import render
 from cairn.engine.kind import Kind
 
 SECRET_HASH = "cairn.dev/secret"
-ORDER = (SERVICEPLAN, SELLER, SELLERRDS, PUSHSUBSCRIPTION)
+ORDER = (SERVICEPLAN, PROMOTION, SELLER, SELLERVM, SELLERRDS, PUSHSUBSCRIPTION)
 """Each may refer to those before it."""
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from cairn.api.crd import BY_KIND
-from cairn.api.resources import ALL, Obj, Ref, Resource, ref_of
+from cairn.api.resources import ALL, DATASOURCE, Obj, Ref, Resource, ref_of
 from cairn.api.validate import defaulted
 from cairn.engine import render
 from cairn.engine.discovery import missing_apis
@@ -21,6 +21,10 @@ from cairn.engine.kind import Child, Kind, Observed, Want, Within
 NO_UID = "00000000-0000-0000-0000-000000000000"
 """The uid of an object that does not exist yet."""
 WANT_ROUNDS = 6
+DONE = {"Namespace": "Active", "DataVolume": "Succeeded"}
+"""Phase of what others bring to its end, by kind."""
+ASSUMED = (DATASOURCE,)
+"""What the platform provides and no seller's file holds: without a cluster it is taken as there."""
 
 
 class Live(Protocol):
@@ -63,7 +67,7 @@ class World:
         ref = ref_of(obj)
         if await self.get(ref) is not None:
             return False
-        status = {"status": {"phase": "Active"}} if obj["kind"] == "Namespace" else {}
+        status = {"status": {"phase": DONE[obj["kind"]]}} if obj["kind"] in DONE else {}
         self._over[ref] = {**obj, **status}
         return True
 
@@ -116,6 +120,9 @@ class World:
         return found | {ref: obj for ref, obj in mine.items() if namespace in (None, ref.namespace)}
 
     async def _from_live(self, ref: Ref) -> Obj | None:
+        if self._live is None and ref.resource in ASSUMED:
+            meta = {"name": ref.name, "namespace": ref.namespace, "uid": NO_UID}
+            return {"apiVersion": ref.resource.api_version, "kind": ref.resource.kind, "metadata": meta}
         return await self._live.get(ref) if self._live and ref.resource not in await self.missing() else None
 
 

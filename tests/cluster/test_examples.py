@@ -53,6 +53,9 @@ def test_examples_pass_the_offline_check(example: str, capsys: pytest.CaptureFix
 
 def test_examples_are_rendered(example: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["render", folder(example)]) == 0, capsys.readouterr()
+    out = capsys.readouterr().out
+    assert "kind: StatefulSet" in out
+    assert ("kind: VirtualMachine" in out) == (example == "peak")
 
 
 def test_example_of_a_peak_has_a_price_and_a_calendar(capsys: pytest.CaptureFixture[str]) -> None:

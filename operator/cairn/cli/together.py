@@ -35,6 +35,8 @@ def together(documents: Sequence[Document]) -> Iterator[Remark]:
         if "planRef" in document.obj["spec"]:
             yield from _plan(document, by_key)
         yield from _promotions(document, by_key)
+        if document.obj["kind"] == "SellerVM":
+            yield from _host(document, documents)
         if document.obj["kind"] == "PushSubscription":
             yield from _push(document, by_key)
             yield from _shops(document, documents)
@@ -92,6 +94,17 @@ def _push(document: Document, by_key: dict[_Key, Document]) -> Iterator[Remark]:
             f" ({', '.join(names) or 'none'}): add it there, or name one of them"
         )
         yield document, ("spec", "databaseName"), "error", text
+
+
+def _host(document: Document, documents: Sequence[Document]) -> Iterator[Remark]:
+    """A machine's host name belongs to the Seller whose namespace this is, if that Seller is here."""
+    host = (document.obj["spec"].get("expose") or {}).get("host")
+    here = document.obj["metadata"].get("namespace")
+    for seller in _of_kind("Seller", documents) if host else []:
+        if seller.obj["spec"]["namespace"] == here and host not in (seller.obj["spec"].get("hosts") or ()):
+            name = seller.obj["metadata"].get("name")
+            text = f"spec.expose.host: {host} is no host of Seller {name}: add it to its spec.hosts, or name another"
+            yield document, ("spec", "expose", "host"), "error", text
 
 
 def _shops(document: Document, documents: Sequence[Document]) -> Iterator[Remark]:

@@ -23,6 +23,10 @@ async def act(action: Action, case: Case, io: Io) -> None:
 
 
 async def _power(case: Case, args: Mapping[str, Any], io: Io) -> None:
+    """Once: what was seen may be older than this Operation's own write, and somebody may have set it back since."""
+    live = await io.get(target_ref(case.op))
+    if live is None or notes_of(live).get(MARK) == case.uid:
+        return
     await io.patch(target_ref(case.op), power.power_patch(case.target, args["state"], case.uid), manager=MANAGER)
 
 

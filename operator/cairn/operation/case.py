@@ -60,11 +60,10 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Fails:
-    """It can't be done, or not any more. `actions` take back what is half done."""
+    """It can't be done, or not any more."""
 
     reason: Reason
     message: str
-    actions: tuple[Action, ...] = ()
 
 
 Step = Waits | Begins | Runs | Done | Fails

@@ -114,7 +114,7 @@ def pursue_restore(case: Case) -> Step:
     phase = status.get("phase") or "Pending"
     if phase == "Failed":
         why = condition(live, "Running").get("message") or "CDI gives no reason"
-        return Fails(Reason.FAILED, f"disk {new} can't be made: {why}. The machine keeps {old}", (undo(new),))
+        return Fails(Reason.FAILED, f"disk {new} can't be made: {why}. The machine keeps {old}")
     if phase not in MADE:
         return Runs(f"disk {new} is being made: {phase} {status.get('progress') or ''}".rstrip())
     if disk_in_use(_machine(case)) != new:
@@ -151,8 +151,8 @@ def undo(disk: str) -> Action:
 
 
 def half_made(case: Case) -> str | None:
-    """The disk that this restore has begun and that is not whole yet."""
-    if case.op.spec.action != "restore" or case.op.status.phase != "Running" or not case.op.status.before:
+    """The disk that this restore has begun and that is not whole."""
+    if case.op.spec.action != "restore" or case.op.status.phase == "Succeeded" or not case.op.status.before:
         return None
     new = next_disk(case.name, case.op.status.before)
     live = case.ref(DATAVOLUME, new)

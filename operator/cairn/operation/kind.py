@@ -21,6 +21,10 @@ from cairn.operation.case import Fails, case_of, target_ref
 from cairn.operation.plan import plan_operation
 
 
+def _may_be_half_done(op: Operation) -> bool:
+    return op.spec.action == "restore" and op.status.phase == "Failed" and bool(op.status.before)
+
+
 class OperationKind:
     """An Operation does one deed on its target and says what came of it."""
 
@@ -37,7 +41,7 @@ class OperationKind:
 
     def wants(self, obj: Obj, seen: Observed) -> Iterable[Want]:
         op = parsed(Operation, obj)
-        if not isinstance(op, Operation) or op.status.ended_at:
+        if not isinstance(op, Operation) or (op.status.ended_at and not _may_be_half_done(op)):
             return
         name, namespace, args = op.spec.target.name, op.metadata.namespace, op.spec.args
         yield target_ref(op)

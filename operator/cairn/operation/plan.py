@@ -54,7 +54,7 @@ def plan_operation(obj: Obj, observed: Observed, now: datetime, platform: Platfo
     if deleting:
         return _going(op, observed, now, platform)
     if op.status.ended_at:
-        return _ended(op, now, platform)
+        return _ended(op, observed, now, platform)
     return _written(op, _step(op, observed, now, platform), now)
 
 
@@ -67,9 +67,7 @@ def _step(op: Operation, observed: Observed, now: datetime, platform: Platform) 
     step = PURSUE[op.spec.action](case)
     limit = LIMIT.get(op.spec.action, USUAL_LIMIT)
     if isinstance(step, Runs) and (begun := _moment(op.status.started_at)) and now >= begun + limit:
-        half = disks.half_made(case)
-        undone = (disks.undo(half),) if half else ()
-        return Fails(Reason.FAILED, f"not done within {_hours(limit)}: {step.message}", undone)
+        return Fails(Reason.FAILED, f"not done within {_hours(limit)}: {step.message}")
     return step
 
 
@@ -116,15 +114,16 @@ def _written(op: Operation, step: Step, now: datetime) -> Plan:
             return Plan(status=fields | ended, conditions=ready(step.message, Reason.SUCCEEDED), next=now)
         case Fails():
             ended = {"phase": "Failed", "endedAt": show(now)}
-            return Plan(
-                status=fields | ended, conditions=stalled(step.reason, step.message), actions=step.actions, next=now
-            )
+            return Plan(status=fields | ended, conditions=stalled(step.reason, step.message), next=now)
 
 
-def _ended(op: Operation, now: datetime, platform: Platform) -> Plan:
-    """It stays as it is, and goes when its time is over."""
+def _ended(op: Operation, observed: Observed, now: datetime, platform: Platform) -> Plan:
+    """It stays as it is, takes back what is half done, and goes when its time is over. That it has failed is written
+    down before: else a pass in between would do anew what another takes back."""
     status = op.status.model_dump(by_alias=True, exclude_none=True, exclude={"conditions", "observed_generation"})
     conditions = tuple(_condition(one.type, one.status, one.reason, one.message) for one in op.status.conditions)
+    if half := _half_made(op, observed, now, platform):
+        return Plan(status=status, conditions=conditions, actions=(disks.undo(half),), next=now + LOOK_AGAIN)
     over = (_moment(op.status.ended_at) or now) + timedelta(days=platform.operation_days)
     if now >= over:
         return Plan(status=status, conditions=conditions, actions=(Action("expire"),))
@@ -139,13 +138,17 @@ def _condition(kind: str, status: str, reason: str, message: str) -> Condition:
 def _going(op: Operation, observed: Observed, now: datetime, platform: Platform) -> Plan:
     """It is no longer followed. What is whole stays, a disk that is only half made is taken away."""
     status = op.status.model_dump(by_alias=True, exclude_none=True, exclude={"conditions", "observed_generation"})
-    case = case_of(op, observed, now, platform)
-    half = None if isinstance(case, Fails) or op.status.ended_at else disks.half_made(case)
+    half = _half_made(op, observed, now, platform)
     if half is None:
         conditions = progressing(Reason.DELETING, "nothing is left to do")
         return Plan(status=status, conditions=conditions, released=True)
     conditions = progressing(Reason.DELETING, f"takes away disk {half}, which is only half made")
     return Plan(status=status, conditions=conditions, actions=(disks.undo(half),), next=now + LOOK_AGAIN)
+
+
+def _half_made(op: Operation, observed: Observed, now: datetime, platform: Platform) -> str | None:
+    case = case_of(op, observed, now, platform)
+    return None if isinstance(case, Fails) else disks.half_made(case)
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -307,3 +307,20 @@ def test_check_plan_of_another_kind_in_a_promotion_is_an_error() -> None:
     assert (
         "spec.promotions[double-11].planRef: ServicePlan seller.standard is for Seller, not for SellerRDS" in found[0]
     )
+
+
+def test_check_host_that_the_seller_does_not_own_is_an_error() -> None:
+    machine = """apiVersion: cairn.dev/v1alpha1
+kind: SellerVM
+metadata: {name: web, namespace: seller-2088}
+spec:
+  resources: {cpu: "1", memory: 2Gi}
+  disk: {size: 20Gi}
+  image: {name: debian-12}
+  ports: [{name: web, port: 80}]
+  expose: {host: shop.example.com, port: web}
+"""
+    (found,) = remarks(f"{SELLER}---\n{machine}")
+    assert "shop.example.com is no host of Seller acme" in found
+    owned = SELLER.replace("  planRef:", "  hosts: [shop.example.com]\n  planRef:", 1)
+    assert remarks(f"{owned}---\n{machine}") == []

@@ -50,6 +50,24 @@ def test_render_of_a_sellers_cloud_shows_every_child_that_stands_in_the_end(
     assert {"StatefulSet shop-db", "PersistentVolumeClaim shop-db-data", "Service shop-db"} <= set(objects(out))
 
 
+def test_render_of_a_machine_takes_the_platforms_image_as_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine = """apiVersion: cairn.dev/v1alpha1
+kind: SellerVM
+metadata: {name: web, namespace: seller-2088}
+spec:
+  resources: {cpu: "1", memory: 2Gi}
+  disk: {size: 20Gi}
+  image: {name: debian-12}
+  ports: [{name: web, port: 80}]
+"""
+    (tmp_path / "all.yaml").write_text(f"{SELLER}---\n{machine}")
+    out, err = rendered(capsys, str(tmp_path))
+    assert err == ""
+    assert {"DataVolume web-disk", "VirtualMachine web", "Service web", "NetworkPolicy web"} <= set(objects(out))
+
+
 def test_render_marks_children_as_the_engine_does(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = objects(rendered(capsys, str(files))[0])
     service, claim = found["Service shop-db"]["metadata"], found["PersistentVolumeClaim shop-db-data"]["metadata"]

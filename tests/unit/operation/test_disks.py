@@ -123,6 +123,8 @@ async def test_restore_that_fails_takes_its_disk_away() -> None:
     phase, _, message = said(await world.turn())
     assert phase == "Failed"
     assert "The machine keeps web-disk" in message
+    failed = await world.turns()
+    assert said(failed)[0] == "Failed"
     assert world.writes[1:] == ["patch DataVolume web-disk-r1", "delete DataVolume web-disk-r1"]
 
 

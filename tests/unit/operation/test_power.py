@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 
-from cairn.api.resources import POD, SELLERRDS, SELLERVM, VMI, Obj
-from unit.operation.world import World, database, external, instance, machine, operation, pod, ready, said
+from cairn.api.resources import OPERATION, POD, SELLERRDS, SELLERVM, VMI, Obj
+from cairn.engine.kind import Io
+from unit.operation.world import KIND, World, database, external, instance, machine, operation, pod, ready, said
 
 
 async def test_stop_is_written_down_before_anything_is_done() -> None:
@@ -52,6 +55,17 @@ async def test_stop_set_back_by_somebody_else_fails_and_is_not_repeated() -> Non
     phase, _, message = said(await world.turns())
     assert phase == "Failed"
     assert "set to Running by somebody else" in message
+    assert world.writes == ["patch SellerVM web"]
+
+
+async def test_stop_by_an_outdated_view_is_not_repeated() -> None:
+    world = World(operation("stop"), machine())
+    await world.turn()
+    obj = world[OPERATION, "deed"]
+    seen, plan = world.observe(obj), world.plan()
+    await world.turn()
+    world[SELLERVM, "web"]["spec"]["powerState"] = "Running"
+    await KIND.act(plan.actions[0], obj, seen, cast(Io, world))
     assert world.writes == ["patch SellerVM web"]
 
 

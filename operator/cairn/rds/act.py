@@ -13,7 +13,7 @@ import asyncpg
 from cairn.api import resize
 from cairn.api.conditions import Reason
 from cairn.api.platform import Platform
-from cairn.api.resources import POD, PV, SECRET, Obj, Ref
+from cairn.api.resources import POD, PVC, SECRET, Obj, Ref
 from cairn.api.secrets import raw, secret, text
 from cairn.api.sellerrds import SellerRDS
 from cairn.engine.kind import Action, ActionError, Io, Observed
@@ -132,12 +132,8 @@ async def _give_up_volume(action: Action, scene: Scene) -> None:
 
 
 async def _reclaim_policy(action: Action, scene: Scene, policy: str) -> None:
-    ref = Ref(PV, "", action.args["volume"])
-    volume = await scene.io.get(ref)
-    claim = ((volume or {}).get("spec") or {}).get("claimRef") or {}
-    # Only our own claim's volume: what was seen may be a moment old, and volumes belong to the whole cluster.
-    if (claim.get("namespace"), claim.get("name")) == (scene.namespace, objects.claim_name(scene.name)):
-        await scene.io.patch(ref, {"spec": {"persistentVolumeReclaimPolicy": policy}})
+    claim = Ref(PVC, scene.namespace, objects.claim_name(scene.name))
+    await scene.io.reclaim(action.args["volume"], claim, policy)
 
 
 async def _resize(action: Action, scene: Scene) -> None:

@@ -77,7 +77,7 @@ def _definitions(plane: ControlPlane) -> None:
     # virt-api and virt-controller start anew when CDI's CRDs appear after them.
     crds = [_generated("kvgen", "crds"), _generated("cdigen")]
     crds += [path.read_text() for path in sorted(modules.CRDS.directory().iterdir())]
-    plane.kubectl(*_APPLY, input="\n---\n".join(crds))
+    plane.kubectl(*_APPLY, input="\n---\n".join(crds), timeout=180)
     api = Api(plane.server, plane.directory / "pki")
     base.wait_for("CRDs", lambda: _established(api), seconds=30)
 

@@ -213,7 +213,7 @@ CRDS = (
             Column("CPU", ".status.size.cpu", description="vCPU of the running guest."),
             Column("Memory", ".status.size.memory", description="Memory of the running guest."),
             Column("Clones", ".status.clones.ready", "integer", "Clones that get traffic."),
-            Column("Until", ".status.plan.until", "date", "Until when a promotion holds it."),
+            Column("Until", ".status.plan.until", description="Until when a promotion holds it."),
             Column("Phase", ".status.machine.phase", description="What KubeVirt says.", wide=True),
             Column("Node", ".status.machine.node", description="The node it runs on.", wide=True),
             Column("Address", ".status.machine.address", description="Its address in the cluster.", wide=True),

@@ -34,18 +34,18 @@ def install(target: Target) -> None:
     with step("operator image from this tree"):
         target.load(f"{REPOSITORY}:{tag}")
     with step("Secrets of the bus"):
-        _bus_secrets(target)
+        bus_secrets(target)
     with step("helm install charts/cairn"):
-        _chart(target, tag)
+        chart(target, tag)
     with step("examples/first-order"):
         # The namespace is Cairn's to make: what is in it is refused until the Seller is Ready.
         target.kubectl("apply", "-k", str(EXAMPLE), check=False)
-        awaited("the Seller", lambda: _unready(target, *KINDS[:2]), seconds=120)
+        awaited("the Seller", lambda: unready(target, *KINDS[:2]), seconds=120)
         target.kubectl("apply", "-k", str(EXAMPLE))
-        awaited("the objects of the example", lambda: _unready(target, *KINDS), seconds=300)
+        awaited("the objects of the example", lambda: unready(target, *KINDS), seconds=300)
 
 
-def _bus_secrets(target: Target) -> None:
+def bus_secrets(target: Target) -> None:
     target.kubectl(
         "apply", "-f", "-", stdin=f'{{"apiVersion":"v1","kind":"Namespace","metadata":{{"name":"{SYSTEM}"}}}}'
     )
@@ -64,7 +64,7 @@ def cairn(*args: str) -> str:
     return done.stdout
 
 
-def _chart(target: Target, tag: str) -> None:
+def chart(target: Target, tag: str) -> None:
     values = {
         "image.repository": REPOSITORY,
         "image.tag": tag,
@@ -78,10 +78,10 @@ def _chart(target: Target, tag: str) -> None:
     pairs += [f"--set={key}={value}" for key, value in values.items() if value in {"true", "1"}]
     target.helm("upgrade", "--install", "cairn", str(TREE / "charts" / "cairn"), "--namespace", SYSTEM, *pairs)
     for what in ("statefulset/cairn-nats", "deployment/cairn-operator", "deployment/cairn-gateway"):
-        awaited(what, lambda what=what: _not_rolled_out(target, what), seconds=300)  # type: ignore[misc]  # mypy can't infer a default's type
+        awaited(what, lambda what=what: not_rolled_out(target, what), seconds=300)  # type: ignore[misc]  # mypy can't infer a default's type
 
 
-def _not_rolled_out(target: Target, what: str) -> str:
+def not_rolled_out(target: Target, what: str) -> str:
     found = target.get("-n", SYSTEM, what)
     if found is None:
         return "not there"
@@ -106,7 +106,7 @@ def _pod_trouble(target: Target, what: str) -> str:
     return f" ({', '.join(sorted(set(waiting)))})" if waiting else ""
 
 
-def _unready(target: Target, *wheres: str) -> str:
+def unready(target: Target, *wheres: str) -> str:
     """What is not Ready yet, each with its condition's reason and message."""
     texts: list[str] = []
     for kinds in wheres:

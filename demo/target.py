@@ -120,16 +120,21 @@ def run(command: list[str], *, stdin: str | None = None, check: bool = True, tim
 class DevCluster(Target):
     """The project's own cluster; needs root on Linux."""
 
+    name = "demo"
     gateway_service = "NodePort"
     postgresql_image = devcluster.POSTGRES_REF.replace(":17", ":{version}")
     nats_image = devcluster.NATS_REF
 
     def __post_init__(self) -> None:
-        self.cluster = devcluster.Cluster("demo")
+        self.cluster = devcluster.Cluster(self.name)
         self.kubeconfig = self.cluster.kubeconfig
 
     def up(self) -> None:
         self.cluster.up(audit=False)
+        self.programs()
+
+    def programs(self) -> None:
+        """kubectl and helm, of the dev cluster's own making."""
         self.kubectl_path, self.helm_path = devcluster.binary("kubectl"), devcluster.binary("helm")
 
     def load(self, reference: str) -> None:

@@ -21,10 +21,10 @@ class Clock:
 
 
 class ScaledClock(Clock):
-    """Begins at a moment of one's choice and runs `speed` times as fast."""
+    """Shows `start` at the real moment `began` (by default the present) and runs `speed` times as fast."""
 
-    def __init__(self, start: datetime, speed: float) -> None:
-        self._start, self._speed, self._began = start, speed, datetime.now(UTC)
+    def __init__(self, start: datetime, speed: float, began: datetime | None = None) -> None:
+        self._start, self._speed, self._began = start, speed, began or datetime.now(UTC)
 
     def now(self) -> datetime:
         return self._start + (datetime.now(UTC) - self._began) * self._speed

@@ -141,6 +141,7 @@ def _commands(node: Node, *, audit: bool, node_grace: str) -> dict[str, list[str
         "kubelet": [
             "kubelet", f"--config={node.directory}/etc/kubelet.json", f"--kubeconfig={node.directory}/kubelet.conf",
             f"--hostname-override={node.name}", f"--node-ip={node.address}",
+            "--node-labels=devcluster.cairn.dev/node=true",
         ],
         # Conntrack's sizes are the machine's, and no namespace may set them.
         "kube_proxy": [

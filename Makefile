@@ -11,7 +11,7 @@ PYTEST := $(PY) -m pytest -q
 DATA_PACKAGES := postgresql
 
 .DEFAULT_GOAL := help
-.PHONY: help env lint format test test-unit test-cluster test-data test-pods demo demo-down crds lock clean data-packages
+.PHONY: help env lint format test test-unit test-cluster test-data test-pods demo demo-down demo-promotion demo-promotion-down bench-promotion bench-reconcile crds lock clean data-packages
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -56,6 +56,20 @@ demo: env ## the main job on a cluster of its own: real orders into a seller's d
 
 demo-down: env ## take the demo's cluster down
 	@$(PY) -m demo.run --down
+
+demo-promotion: env ## 11.11 in fast motion on a cluster of its own
+	@$(PY) -m demo.promotion
+
+demo-promotion-down: env ## take that demo's cluster down
+	@$(PY) -m demo.promotion --down
+
+bench-promotion: env ## 500 machines, one promotion: build/bench/promotion.json
+	@$(STEP) "control plane's binaries" $(PY) tests/devcluster/devcluster.py build --what kubevirt-plane
+	@$(PY) benchmarks/fleet/promotion.py
+
+bench-reconcile: env ## 1,000 new machines against a bare client, 5,000 at rest: build/bench/reconcile.json
+	@$(STEP) "control plane's binaries" $(PY) tests/devcluster/devcluster.py build --what kubevirt-plane
+	@$(PY) benchmarks/fleet/reconcile.py
 
 crds: env ## write crds/ and the charts' generated parts from the models
 	@$(CAIRN) crds --dir crds

@@ -72,6 +72,15 @@ def test_freeze_lasts_from_warm_up_to_the_end_of_the_window() -> None:
     assert at("2026-11-12T00:00").frozen_until is None
 
 
+def test_overlapping_freezes_last_to_the_end_of_the_last() -> None:
+    made = {
+        name: once("2026-11-11T00:00", length, name=name, timeZone="UTC", freeze=True)
+        for name, length in (("a", "24h"), ("b", "6h"))
+    }
+    found = capacity(taking_part({"name": "a"}, {"name": "b"}), made, PLANS, START + HOUR)
+    assert found.frozen_until == START + 24 * HOUR
+
+
 def test_next_tells_each_edge_in_words() -> None:
     steps = timeline(taking_part(ENTRY), {"double-11": SALE}, PLANS, utc("2026-11-01"), utc("2026-12-01"))
     assert [(when, found.next and (found.next.at, found.next.what)) for when, found in steps] == [

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from fractions import Fraction
 from itertools import pairwise
 from math import ceil
 
@@ -17,7 +18,7 @@ from cairn.api.schedule import Replicas, VMParticipation
 from cairn.calendar import windows
 from cairn.calendar.capacity import Capacity, Held, Participant, capacity, timeline
 from cairn.calendar.windows import Interval, intervals
-from unit.calendar.world import PLANS, Known, entries, moments, promotions, taking_part, utc, worlds
+from unit.calendar.world import PLANS, Known, entries, moments, once, promotions, taking_part, utc, worlds
 
 World = tuple[Participant, Known]
 Scene = tuple[World, datetime]
@@ -63,7 +64,7 @@ def scenes(draw: st.DrawFn, step: int = 1) -> Scene:
     if not near or draw(st.integers(0, 3)) == 0:
         return world, draw(moments(step))
     one = draw(st.sampled_from(near))
-    edge = draw(st.sampled_from([one.warm_up_from, one.start, one.end, one.cool_down_until]))
+    edge = draw(st.sampled_from([one.warm_up_from, one.start, one.end, one.cool_down_until, one.warm_up_from]))
     aside = draw(st.sampled_from([timedelta(), -step * MINUTE, step * MINUTE]) | steps_aside(one, step))
     return world, edge + aside
 
@@ -81,6 +82,21 @@ def test_floor_is_the_maximum_over_active_windows(scene: Scene) -> None:
         floor_of(base, entry.replicas, made, one, now) for entry, made, one in raised(world, now) if entry.replicas
     ]
     assert look(world, now).floor == max([base, *floors])
+
+
+@given(st.integers(0, 9), st.integers(0, 60), st.integers(1, 48), st.integers(1, 600), st.data())
+def test_ramp_rises_in_equal_steps_and_is_done_a_step_before_the_start(
+    base: int, full: int, steps: int, each: int, data: st.DataObject
+) -> None:
+    made = once("2026-11-01T00:00", "4h", timeZone="UTC", warmUp=f"{each * steps}s", ramp={"steps": steps})
+    entry = {"name": "double-11", "replicas": {"min": full, "max": 60}}
+    world = (taking_part(entry, autoscale={"clones": {"min": base, "max": 60}}), {"double-11": made})
+    step = data.draw(st.integers(1, steps))
+    begins = utc("2026-11-01") - timedelta(seconds=each * (steps - step + 1))
+    expected = base + ceil(Fraction(step * max(full - base, 0), steps))
+    assert look(world, begins).floor == expected
+    assert look(world, begins + timedelta(seconds=each) - INSTANT).floor == expected
+    assert look(world, utc("2026-11-01") - timedelta(seconds=each)).floor == max(base, full)
 
 
 @given(scenes())

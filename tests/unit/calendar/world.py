@@ -110,14 +110,14 @@ def rules_near(draw: st.DrawFn, step: int) -> dict[str, Any]:
 def promotions(draw: st.DrawFn, name: str, step: int = 15) -> Promotion:
     """With every edge on a whole `step` of minutes in UTC, ramps included."""
     spec = draw(windows_near(step) | rules_near(step))
-    ramp = draw(st.sampled_from([1, 2, 3]))
+    ramp = draw(st.sampled_from([3, 1, 2, 5]))
     return promotion(
         name,
         timeZone=draw(st.sampled_from(ZONES)),
-        warmUp=f"{draw(minutes(0, 360, step)) * ramp}m",
+        warmUp=f"{draw(minutes(0, 240, step)) * ramp}m",
         ramp={"steps": ramp},
         coolDown=f"{draw(minutes(0, 360, step))}m",
-        freeze=draw(st.booleans()),
+        freeze=draw(st.sampled_from([True, True, False])),
         suspend=draw(st.sampled_from([False, False, False, True])),
         **spec,
     )

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from cairn.api.platform import Platform
-from cairn.api.resources import SELLERVM, Obj, Ref
+from cairn.api.resources import NODE, SELLER, SELLERVM, Obj, Ref
 from cairn.engine.clock import Clock
 from cairn.engine.cluster import Cluster, KubernetesTransport, Transport, load_configuration
 from cairn.engine.loop import Engine
@@ -113,3 +113,6 @@ async def scene(transport: Transport, handler: Cluster) -> AsyncIterator[Scene]:
             ref = Ref(SELLERVM, namespace, obj["metadata"]["name"])
             await cluster.patch(ref, {"metadata": {"finalizers": []}})
             await cluster.delete(ref, uid=obj["metadata"]["uid"])
+        for ref in (Ref(SELLER, "", namespace), Ref(NODE, "", "node-1")):  # others use this plane too
+            if left := await cluster.get(ref):
+                await cluster.delete(ref, uid=left["metadata"]["uid"])

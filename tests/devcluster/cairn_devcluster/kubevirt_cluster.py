@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import base, build, guest, kubevirt_images, modules, oci
+from . import base, build, guest, kubevirt_config, kubevirt_images, modules, oci
 from .modules import CDI_VERSION, KUBEVIRT_VERSION
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def install(cluster: Cluster) -> None:
         _wait_for_command(cluster, *_APPLY, str(_MANIFESTS / "cdi.yaml"), seconds=60)
         # virt-api and virt-controller start anew when CDI's CRDs appear after them.
         cluster.kubectl("wait", "--for=create", "crd/datavolumes.cdi.kubevirt.io", "--timeout=120s", timeout=130)
-        cluster.kubectl(*_APPLY, "-", input=_output("kvgen", "cr"))
+        cluster.kubectl(*_APPLY, "-", input=kubevirt_config.kubevirt())
         cluster.kubectl("wait", "cdi/cdi", "--for=condition=Available", "--timeout=240s", timeout=250)
         deployed = "--for=jsonpath={.status.phase}=Deployed"
         cluster.kubectl("--namespace=kubevirt", "wait", "kubevirt/kubevirt", deployed, "--timeout=300s", timeout=310)

@@ -12,7 +12,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import base, build, modules, oci, pki
+from . import base, build, kubevirt_config, modules, oci, pki
 from .api import Api
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _objects(plane: ControlPlane) -> None:
     }
     storage = (base.HERE / "manifests" / "storage.yaml").read_text()
     documents = [json.dumps(namespace), json.dumps(authority), storage]
-    documents += [_generated("kvgen", "roles"), _generated("kvgen", "cr")]
+    documents += [_generated("kvgen", "roles"), kubevirt_config.kubevirt()]
     plane.kubectl(*_APPLY, input="\n---\n".join(documents))
     version = modules.KUBEVIRT_VERSION
     condition = {"type": "Available", "status": "True", "reason": "AllComponentsReady", "message": "devcluster"}

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -303,16 +302,6 @@ def test_next_is_found_behind_a_hundred_windows_that_change_nothing() -> None:
     found = capacity(who, {"year": year, "double-11": daily}, PLANS, utc("2026-02-01T12:00"))
     assert found.next
     assert found.next.at == utc("2027-01-02T00:00")
-
-
-def test_capacity_of_one_participant_takes_well_under_a_millisecond() -> None:
-    monthly = again("FREQ=MONTHLY;BYMONTHDAY=18", "2020-01-18T10:00", "12h")
-    who = taking_part(ENTRY, {"name": "monthly", "replicas": {"min": 3, "max": 5}})
-    known = {"double-11": SALE, "monthly": monthly}
-    begun = time.perf_counter()
-    for second in range(200):
-        capacity(who, known, PLANS, START.replace(second=second % 60))
-    assert (time.perf_counter() - begun) / 200 < 0.002  # measured: 0.2 to 0.4 ms; a busy machine is given time
 
 
 def test_the_same_answer_for_equal_specs_that_are_other_objects() -> None:

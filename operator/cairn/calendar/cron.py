@@ -44,5 +44,3 @@ def _simulated(schedule: str, moment: datetime) -> CronSim:
         return CronSim(schedule, moment)
     except CronSimError as error:
         raise ValueError(str(error)[:1].lower() + str(error)[1:]) from error
-    except (AssertionError, TypeError) as error:  # how it says that "MON#1/2" means nothing
-        raise ValueError("makes no sense") from error

@@ -41,6 +41,11 @@ def test_expression_that_never_fires_or_makes_no_sense_is_named(schedule: str, h
     assert list(fires_after(schedule, "Asia/Shanghai", utc("2026-11-22"))) == []
 
 
+def test_weekend_that_is_the_last_workday_never_fires() -> None:
+    found = said("0 3 LW * */6")
+    assert found.startswith('spec.snapshots.schedule "0 3 LW * */6" never fires: choose a day that exists, such as')
+
+
 def test_unknown_zone_is_named() -> None:
     assert said("0 3 * * *", "Asia/Shanghi").startswith("spec.snapshots.timeZone: there is no time zone Asia/Shanghi")
     assert list(fires_after("0 3 * * *", "Asia/Shanghi", utc("2026-11-22"))) == []

@@ -52,7 +52,7 @@ def start(plane: ControlPlane, ports: list[int]) -> None:
     plane.await_path("/apis/subresources.kubevirt.io/v1/healthz", Api(server, plane.directory / "pki", user=None))
     webhooks = _generated("kvgen", "webhooks", "-url", server, "-ca", str(plane.directory / "pki" / "ca.crt"))
     plane.kubectl(*_APPLY, input=webhooks)
-    base.wait_for("KubeVirt's webhooks", lambda: _decides(plane), seconds=30)
+    base.wait_for("KubeVirt's webhooks", lambda: _decides(plane), seconds=120)
 
 
 def machine(name: str, *, disk: str = "root", volume: str = "root") -> dict[str, Any]:
@@ -79,7 +79,7 @@ def _definitions(plane: ControlPlane) -> None:
     crds += [path.read_text() for path in sorted(modules.CRDS.directory().iterdir())]
     plane.kubectl(*_APPLY, input="\n---\n".join(crds), timeout=180)
     api = Api(plane.server, plane.directory / "pki")
-    base.wait_for("CRDs", lambda: _established(api), seconds=30)
+    base.wait_for("CRDs", lambda: _established(api), seconds=120)
 
 
 def _established(api: Api) -> bool:

@@ -37,10 +37,10 @@ def found(plane: ControlPlane, *query: str) -> Callable[[], bool]:
 
 def test_machine_becomes_an_instance_and_a_launcher_pod(plane: ControlPlane) -> None:
     apply(plane, machine("started"))
-    base.wait_for("an instance", found(plane, "vmi", "started", "--ignore-not-found"), seconds=30)
+    base.wait_for("an instance", found(plane, "vmi", "started", "--ignore-not-found"), seconds=90)
     pods = ("pod", "--selector=vm.kubevirt.io/name=started")
-    base.wait_for("a launcher pod", found(plane, *pods), seconds=30)
-    plane.kubectl("delete", "vm", "started", "--timeout=30s")
+    base.wait_for("a launcher pod", found(plane, *pods), seconds=90)
+    plane.kubectl("delete", "vm", "started", "--timeout=60s", timeout=70)
 
 
 def test_machine_with_a_disk_that_is_no_volume_is_refused(plane: ControlPlane) -> None:
@@ -70,8 +70,8 @@ def test_pool_makes_its_machines_by_ordinal(plane: ControlPlane) -> None:
     }
     apply(plane, pool)
     for name in ("peak-0", "peak-1"):
-        base.wait_for(name, found(plane, "vm", name, "--ignore-not-found"), seconds=30)
-    plane.kubectl("delete", "virtualmachinepool", "peak", "--cascade=foreground", "--timeout=30s")
+        base.wait_for(name, found(plane, "vm", name, "--ignore-not-found"), seconds=90)
+    plane.kubectl("delete", "virtualmachinepool", "peak", "--cascade=foreground", "--timeout=60s", timeout=70)
 
 
 @pytest.mark.parametrize(

@@ -69,9 +69,6 @@ _OWNERS = ("sellers", "sellervms", "sellerrdses", "pushsubscriptions")
 _KINDS = (*_OWNERS, "serviceplans", "promotions", "operations")
 
 
-_GUEST = "subresources.kubevirt.io/virtualmachineinstances"
-
-
 def rights(where: str, verbs: str, *resources: str, name: str = "") -> Iterator[Right]:
     return (Right(where, verb, resource, name) for resource in resources for verb in verbs.split())
 
@@ -103,8 +100,7 @@ NEEDS = [
     # a clone loses its traffic; a database is restarted, a machine too
     *rights("seller", "patch delete", "pods"),
     *rights("seller", "delete", "kubevirt.io/virtualmachineinstances"),
-    # a snapshot that is worth something; load
-    *rights("seller", "update", *(f"{_GUEST}/{part}" for part in ("freeze", "unfreeze"))),
+    # load of machines
     *rights("seller", "list", "metrics.k8s.io/pods"),
     # an Operation: the machine that it clones; its own end
     *rights("seller", "create", "cairn.dev/sellervms"),
@@ -153,7 +149,7 @@ class _Deed:
 
     def __call__(self) -> Answer:
         special = {"bind": self.bind, "finalizers": self.own, "resize": self.resize, "status": self.status}
-        special |= dict.fromkeys(("source", "freeze", "unfreeze"), self.ask)
+        special["source"] = self.ask
         for part, do in special.items():
             if self.right.verb == part or self.right.plural.endswith(f"/{part}"):
                 return do()

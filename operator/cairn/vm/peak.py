@@ -108,9 +108,11 @@ def _scene(case: Case, live: Clones, sources: tuple[Obj, ...]) -> Scene:
     metrics = None
     if _by_load(case) and case.vm.spec.autoscale:
         wanted = loads.limit(case.size.cpu, case.vm.spec.autoscale.cpu)
-        alone, together = loads.total(used, base), loads.total(used, base + list(live.pods))
+        # Without the base nothing can be said: what it would take is on the clones meanwhile.
+        alone = loads.total(used, base) if base else None
+        together = loads.total(used, base + list(live.pods)) if base else None
         metrics = alone is not None or not base
-        asked, noted = _by_metrics(case, live, sources, wanted, alone if base else None, together, floor, ceiling)
+        asked, noted = _by_metrics(case, live, sources, wanted, alone, together, floor, ceiling)
     target = max(floor, min(asked, ceiling))
     if case.frozen:
         target = max(target, live.replicas)

@@ -289,6 +289,14 @@ def test_clones_stay_while_metrics_are_not_to_be_had() -> None:
     assert peaks.conditions(part)["Autoscaling"] == (None, "Waiting")
 
 
+def test_clones_stay_while_the_base_does_not_run() -> None:
+    notes = {"vm.cairn.dev/low-load": f"{peaks.ago(minutes=9)}/0"}
+    standing = [peaks.live_pool(3, **notes), *peaks.members(3)]
+    part = peak(peaks.case(*standing, vm=BY_LOAD, ceiling=10, cores=cores(3, "10m"), base=Base(claim=peaks.claim())))
+
+    assert "take-traffic" not in peaks.deeds(part)
+
+
 def test_cluster_without_metrics_goes_by_the_calendar_alone_and_says_so() -> None:
     vm = peaks.svm(autoscale=AUTOSCALE)
     standing = [peaks.live_snapshot(), peaks.live_pool(20), *peaks.members(20)]

@@ -143,6 +143,7 @@ async def at_work(kubevirt_cluster: Cluster) -> AsyncIterator[Scene]:
         tasks[0].cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await transport.close()
+        await asyncio.sleep(0.25)  # aiohttp closes TLS connections a moment later
         kubevirt_cluster.kubectl("delete", "namespace", namespace, "--wait=false")
 
 

@@ -30,10 +30,11 @@ class Hands:
     """Whether launcher pods of clones become ready."""
     snaps: bool = True
     """Whether snapshots become ready."""
+    done: bool = False
 
     async def work(self) -> None:
         await self._stand_up()
-        while True:
+        while not self.done:
             for deed in (self._fill_disks, self._take_snapshots, self._run_pods, self._run_guests):
                 with contextlib.suppress(ApiError):  # somebody was faster: look again
                     await deed()
@@ -124,11 +125,9 @@ async def at_work(cluster: Cluster, handler: Cluster, transport: Transport, name
     task = asyncio.create_task(hands.work())
     try:
         yield hands
-        assert not task.done(), f"they stopped: {task.exception()!r}"
     finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        hands.done = True  # not cancelled: a request that is broken off leaves its connection open
+        await task
 
 
 def _pod_status(pod: Obj, *, ready: bool) -> Obj:

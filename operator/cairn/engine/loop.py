@@ -103,6 +103,8 @@ class Engine:
         before = self.store.get(ref)
         if self.store.put(obj, time.monotonic()):
             self.wake(ref, obj, itself=before is None or _asks_for_more(before, obj))
+        elif self.reconciler.untold.pop(ref, None) == obj["metadata"]["resourceVersion"]:
+            self._wake_wanting(ref)  # news to everybody but to who wrote it
 
     def wake(self, ref: Ref, obj: Obj, *, live: bool = True, itself: bool = True) -> None:
         """Queue whoever an object concerns: itself, its owner, and all who wanted it."""
@@ -110,6 +112,9 @@ class Engine:
             self.queue.add(ref, live=live)
         if (owner := owner_of(obj)) and owner.resource in self.parents:
             self.queue.add(owner, live=live)
+        self._wake_wanting(ref, live=live)
+
+    def _wake_wanting(self, ref: Ref, *, live: bool = True) -> None:
         wanted_by = self.reconciler.wanted_by
         for key in wanted_by.get(ref, ()):
             self.queue.add(key, live=live)

@@ -76,6 +76,8 @@ class Reconciler:
         self.clock = clock
         self.recorder = Recorder(cluster)
         self.wanted_by: dict[Want, set[Ref]] = defaultdict(set)
+        self.untold: dict[Ref, str] = {}
+        """What was written here, by resourceVersion, until the watch tells of it: who wants it hears of it then."""
         self._settled: dict[Ref, tuple[str, str]] = {}
         self._unsaid: dict[Ref, int] = {}
 
@@ -276,8 +278,9 @@ class Reconciler:
 
     def _keep(self, answer: Obj) -> None:
         """What the server answered is what the next pass sees, whether or not the watch has told it by then."""
-        if ref_of(answer).resource in self.watched:
-            self.store.put(answer, time.monotonic())
+        ref = ref_of(answer)
+        if ref.resource in self.watched and self.store.put(answer, time.monotonic()):
+            self.untold[ref] = answer["metadata"]["resourceVersion"]
 
     async def _hold_on(self, obj: Obj) -> Obj:
         if FINALIZER in obj["metadata"].get("finalizers", ()):
@@ -293,10 +296,12 @@ class Reconciler:
         """Drop what was noted of watched objects that are gone."""
         for ref in [ref for ref in self._settled if ref.resource in self.watched and self.store.get(ref) is None]:
             del self._settled[ref]
+        self.untold = {ref: version for ref, version in self.untold.items() if self.store.get(ref) is not None}
 
     def _forget(self, key: Ref) -> None:
         self.store.drop(key)
         self._unsaid.pop(key, None)
+        self.untold.pop(key, None)
         for waiting in self.wanted_by.values():
             waiting.discard(key)
 
@@ -305,8 +310,8 @@ class Reconciler:
 
     def _seen(self, ref: Ref, answer: Obj) -> None:
         """As the watch would tell of it a moment later."""
-        if ref.resource in self.watched and render.owner_of(answer) is not None:
-            self.store.put(answer, time.monotonic())
+        if render.owner_of(answer) is not None:
+            self._keep(answer)
 
 
 def _prunable(live: Obj) -> bool:

@@ -142,6 +142,21 @@ def test_retained_data_survives_a_deletion_of_all(charted: Charted) -> None:
     assert charted.admin.get(f"{path}/data-all").body["metadata"].get("deletionTimestamp") is None
 
 
+@pytest.mark.parametrize("prefix", ["prime", "tmp-pvc"])
+def test_claims_by_which_cdi_fills_another_are_deleted_though_they_bear_its_labels(
+    charted: Charted, prefix: str
+) -> None:
+    """CDI v1.65 merges the labels of the claim into its own (populator-base.go, createPVCPrime)."""
+    path = f"/api/v1/namespaces/{SELLER}/persistentvolumeclaims"
+    name = f"{prefix}-0d3a5a14-9a5c-4d3e-8f0e-1b2c3d4e5f60"
+    for one in (name, f"{prefix}-shop-disk"):
+        body = sample("persistentvolumeclaims", one, SELLER)
+        body["metadata"]["labels"] = {"cairn.dev/retain": "true"}
+        assert charted.operator.create(path, body).ok
+    assert charted.admin.delete(f"{path}/{name}").ok
+    refused_by("cairn-confirm-delete-data", charted.admin.delete(f"{path}/{prefix}-shop-disk"))
+
+
 def test_retain_label_is_not_taken_off(charted: Charted, tenant: Caller) -> None:
     """Else two steps of an ISV would do what one may not."""
     path = f"/api/v1/namespaces/{SELLER}/persistentvolumeclaims"
@@ -333,7 +348,7 @@ def test_policies_compile_without_warnings(charted: Charted) -> None:
         "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies?labelSelector=app.kubernetes.io/name=cairn"
     )
     found = until(lambda: charted.admin.get(path).body["items"], lambda items: all(_checked(i) for i in items))
-    assert len(found) == 11
+    assert len(found) == 12
     warnings = {i["metadata"]["name"]: i["status"]["typeChecking"].get("expressionWarnings") for i in found}
     assert {name: w for name, w in warnings.items() if w} == {}
 

@@ -13,6 +13,7 @@ from datetime import date, datetime
 from difflib import get_close_matches
 from typing import Any
 
+from cairn.api.quantity import PATTERN as QUANTITY_PATTERN
 from cairn.api.resources import Obj
 from cairn.api.structural import Schema
 
@@ -33,6 +34,23 @@ _META = frozenset(
         *("managedFields", "selfLink"),
     }
 )
+_DURATION = "a number above 0 and one of s, m, h, d, such as 90m or 28h"
+IN_WORDS = {
+    QUANTITY_PATTERN: "a quantity of Kubernetes such as 500m, 4 or 20Gi, without B",
+    r"^[1-9][0-9]{0,5}[smhd]$": _DURATION,
+    r"^(0|0[smhd]|[1-9][0-9]{0,5}[smhd])$": f"0, or {_DURATION}",
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?$": "day and time as the clocks show it, such as"
+    " 2026-11-10T20:00:00, without Z or offset",
+    r"^([01][0-9]|2[0-3]):[0-5][0-9]$": "a time of day of five characters, such as 03:00",
+    r"^\S+ \S+ \S+ \S+ \S+$": 'minute, hour, day, month and weekday, such as "0 3 * * *"',
+    r"^FREQ=(YEARLY|MONTHLY|WEEKLY|DAILY)(;[A-Z]+=[A-Z0-9,+-]+)*$": "a rule that begins with FREQ=YEARLY, MONTHLY,"
+    " WEEKLY or DAILY, in capitals and without spaces",
+    r"^docker://[^\s@]+@sha256:[0-9a-f]{64}$": "docker://registry/repository@sha256: and 64 hexadecimal digits; a tag"
+    " is not enough",
+    r"^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$": "sha256: and 64, or sha512: and 128 hexadecimal digits",
+}
+"""What a pattern asks for, where people would have to read it twice."""
+_FEW = 8
 _OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\Z")
 
 
@@ -171,7 +189,10 @@ def _list(schema: Schema, value: list[Any], path: Path) -> Iterator[Finding]:
 def _string(schema: Schema, value: str, path: Path) -> Iterator[Finding]:
     if "enum" in schema and value not in schema["enum"]:
         yield _wrong(schema, value, path, f"must be one of {', '.join(map(_shown, schema['enum']))}")
-    if len(value) > schema.get("maxLength", len(value)):
+    said = IN_WORDS.get(schema.get("pattern", ""))
+    if said and not re.search(_anchored(schema["pattern"]), value):
+        yield _wrong(schema, value, path, f"must be {said}")
+    elif len(value) > schema.get("maxLength", len(value)):
         yield _wrong(schema, value, path, f"has more than {schema['maxLength']} characters")
     elif len(value) < schema.get("minLength", 0):
         yield _wrong(schema, value, path, "must not be empty")
@@ -214,7 +235,9 @@ def _broken_rules(schema: Schema, new: Any, old: Any, path: Path) -> Iterator[Fi
 
 def _unknown(path: Path, known: Any) -> Finding:
     near = get_close_matches(str(path[-1]), list(known), n=1, cutoff=0.6)
-    return Finding(path, f"{dotted(path)}: unknown field" + (f", did you mean {near[0]}?" if near else ": remove it"))
+    there = f"; there are {', '.join(known)}" if 0 < len(known) <= _FEW else ""
+    hint = f", did you mean {near[0]}?" if near else f": remove it{there}"
+    return Finding(path, f"{dotted(path)}: unknown field{hint}")
 
 
 def _wrong(schema: Schema, value: Any, path: Path, problem: str) -> Finding:

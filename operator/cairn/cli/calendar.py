@@ -66,6 +66,8 @@ def run(args: argparse.Namespace) -> int:
         return estate
     lines = within(estate, since, until)
     print(as_text(estate, lines, since, until))
+    for name in _elsewhere(estate, since, until):
+        print(f"cairn calendar: Promotion {name} has no window in this time: see --from and --to", file=sys.stderr)
     if args.svg:
         first, last = (since, until) if args.since or args.until else around(estate, since, until)
         try:
@@ -164,6 +166,11 @@ def windows(estate: Estate, since: datetime, until: datetime) -> list[tuple[Inte
 def _named(estate: Estate) -> list[str]:
     named = {entry.name for model in participants(estate) for entry in _entries(model)}
     return sorted(named & estate.promotions.keys())
+
+
+def _elsewhere(estate: Estate, since: datetime, until: datetime) -> list[str]:
+    """Promotions that somebody takes part in, and that do nothing meanwhile."""
+    return [name for name in _named(estate) if not intervals(estate.promotions[name], since, until)]
 
 
 def _entries(model: Priced) -> Iterable[Participation]:

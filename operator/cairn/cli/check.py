@@ -43,8 +43,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="form of the result")
     parser.epilog = (
-        "Exit code: 0 nothing wrong, 1 errors found, 2 wrong usage or nothing to check. Kustomize patches are no"
-        " whole objects: check what comes out, with `kubectl kustomize DIR | cairn check -`."
+        "Exit code: 0 nothing wrong, 1 errors found, 2 wrong usage or nothing to check. Types come first, then rules of"
+        " one object, then what objects say of each other: after a correction there may be more. Kustomize patches are"
+        " no whole objects: check what comes out, with `kubectl kustomize DIR | cairn check -`."
     )
 
 
@@ -69,7 +70,9 @@ def check(documents: Iterable[Document], old: Iterable[Document] = ()) -> list[R
     before = {_identity(document): document.obj for document in old}
     judged = [(document, list(_judged(document, before.get(_identity(document))))) for document in documents]
     sound = [document for document, remarks in judged if not remarks]
-    between = [Remark(document.file, document.line(path), *rest) for document, path, *rest in together(sound)]
+    unsound = [_identity(document) for document, remarks in judged if remarks]
+    found = together(sound, [(kind, name) for kind, _, name in unsound])
+    between = [Remark(document.file, document.line(path), *rest) for document, path, *rest in found]
     return [*(remark for _, remarks in judged for remark in remarks), *between]
 
 

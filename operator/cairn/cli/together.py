@@ -6,7 +6,7 @@ What they refer to may stand in the cluster already, so that something missing h
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from cairn.api.resources import Obj
 from cairn.api.validate import Path
@@ -17,11 +17,12 @@ Remark = tuple[Document, Path, str, str]
 """Document, path in it, level (error or note), message."""
 
 _Key = tuple[str, str, str]
+_There = frozenset[tuple[str, str]]
 _PLAN: Path = ("spec", "planRef", "name")
 
 
-def together(documents: Sequence[Document]) -> Iterator[Remark]:
-    """Remarks on documents that are right by themselves."""
+def together(documents: Sequence[Document], unsound: Iterable[tuple[str, str]] = ()) -> Iterator[Remark]:
+    """Remarks on documents that are right by themselves. `unsound`: kinds and names of others, which are there, too."""
     by_key: dict[_Key, Document] = {}
     for document in documents:
         if document.obj["metadata"].get("name") is None:
@@ -31,14 +32,15 @@ def together(documents: Sequence[Document]) -> Iterator[Remark]:
             yield document, ("metadata", "name"), "error", f"the same object stands at {where}: remove one"
         by_key.setdefault(_key(document.obj), document)
     yield from _sellers(documents)
+    there = frozenset(unsound)
     for document in documents:
         if "planRef" in document.obj["spec"]:
-            yield from _plan(document, by_key)
-        yield from _promotions(document, by_key)
+            yield from _plan(document, by_key, there)
+        yield from _promotions(document, by_key, there)
         if document.obj["kind"] == "SellerVM":
             yield from _host(document, documents)
         if document.obj["kind"] == "PushSubscription":
-            yield from _push(document, by_key)
+            yield from _push(document, by_key, there)
             yield from _shops(document, documents)
 
 
@@ -46,10 +48,12 @@ def _key(obj: Obj) -> _Key:
     return obj["kind"], obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
 
 
-def _plan(document: Document, by_key: dict[_Key, Document]) -> Iterator[Remark]:
+def _plan(document: Document, by_key: dict[_Key, Document], there: _There) -> Iterator[Remark]:
     name, kind = document.obj["spec"]["planRef"]["name"], document.obj["kind"]
     plan = by_key.get(("ServicePlan", "", name))
     if plan is None:
+        if ("ServicePlan", name) in there:
+            return
         yield document, _PLAN, "note", f"spec.planRef: ServicePlan {name} is not among these files"
     elif (made_for := plan.obj["spec"]["for"]) != kind:
         text = f"spec.planRef: ServicePlan {name} is for {made_for}, not for {kind}: choose a plan for {kind}"
@@ -58,16 +62,16 @@ def _plan(document: Document, by_key: dict[_Key, Document]) -> Iterator[Remark]:
         yield document, _PLAN, "note", f"spec.planRef: ServicePlan {name} is deprecated and refuses new users"
 
 
-def _promotions(document: Document, by_key: dict[_Key, Document]) -> Iterator[Remark]:
+def _promotions(document: Document, by_key: dict[_Key, Document], there: _There) -> Iterator[Remark]:
     kind = document.obj["kind"]
     for index, entry in enumerate(document.obj["spec"].get("promotions") or ()):
         here, name = ("spec", "promotions", index), entry["name"]
         field = f"spec.promotions[{name}]"
-        if ("Promotion", "", name) not in by_key:
+        if ("Promotion", "", name) not in by_key and ("Promotion", name) not in there:
             yield document, (*here, "name"), "note", f"{field}: Promotion {name} is not among these files"
         wanted = (entry.get("planRef") or {}).get("name")
         plan = by_key.get(("ServicePlan", "", wanted)) if wanted else None
-        if wanted and plan is None:
+        if wanted and plan is None and ("ServicePlan", wanted) not in there:
             text = f"{field}.planRef: ServicePlan {wanted} is not among these files"
             yield document, (*here, "planRef", "name"), "note", text
         elif plan and (made_for := plan.obj["spec"]["for"]) != kind:
@@ -75,7 +79,7 @@ def _promotions(document: Document, by_key: dict[_Key, Document]) -> Iterator[Re
             yield document, (*here, "planRef", "name"), "error", text
 
 
-def _push(document: Document, by_key: dict[_Key, Document]) -> Iterator[Remark]:
+def _push(document: Document, by_key: dict[_Key, Document], there: _There) -> Iterator[Remark]:
     spec = document.obj["spec"]
     for index, dataset in enumerate(spec.get("datasets", ())):
         if dataset not in shipped():
@@ -84,6 +88,8 @@ def _push(document: Document, by_key: dict[_Key, Document]) -> Iterator[Remark]:
     server = spec["databaseRef"]["name"]
     database = by_key.get(("SellerRDS", document.obj["metadata"].get("namespace", ""), server))
     if database is None:
+        if ("SellerRDS", server) in there:
+            return
         text = f"spec.databaseRef: SellerRDS {server} is not among these files in the same namespace"
         yield document, ("spec", "databaseRef", "name"), "note", text
         return

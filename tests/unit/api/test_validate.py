@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cairn.api.crd import BY_KIND
 from cairn.api.resources import Obj
-from cairn.api.validate import Path, defaulted, dotted, findings
+from cairn.api.validate import IN_WORDS, Path, defaulted, dotted, findings
 from objects.cases import cases
 
 SAMPLES = [obj for case in cases("rules", "valid") for obj in case.objects]
@@ -80,3 +80,13 @@ def test_findings_of_a_change_from_an_unsound_object_judge_the_new_one_alone() -
     (sound,) = (case.objects[0] for case in cases("rules") if case.id.endswith("storage-never-shrinks.pass"))
     unsound = _broken(sound, ("spec", "databases"), 5)
     assert findings(BY_KIND["SellerRDS"].schema(), sound, unsound) == []
+
+
+def test_patterns_said_in_words_are_all_in_some_schema() -> None:
+    def patterns(node: Any) -> Iterator[str]:
+        if isinstance(node, dict):
+            yield from (node["pattern"],) if isinstance(node.get("pattern"), str) else ()
+            yield from (one for value in node.values() for one in patterns(value))
+
+    used = {pattern for kind in BY_KIND.values() for pattern in patterns(kind.schema())}
+    assert sorted(set(IN_WORDS) - used) == []

@@ -33,6 +33,11 @@ def test_table_lists_every_change_in_the_promotions_zone_and_what_it_costs(
     assert out == (GOLDEN / "table.txt").read_text(encoding="utf-8")
 
 
+def test_promotion_without_a_window_in_the_time_shown_is_told(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, err = said(capsys, "calendar", "--from", "2026-12-01", "--to", "2026-12-02", file)
+    assert err == "cairn calendar: Promotion double-11 has no window in this time: see --from and --to\n"
+
+
 def test_picture_is_the_same_every_time_and_as_checked_in(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first, second = file.parent / "a.svg", file.parent / "b.svg"
     for picture in (first, second):

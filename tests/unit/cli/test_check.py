@@ -65,9 +65,8 @@ def test_check_objects_that_fit_together_says_nothing() -> None:
     [
         pytest.param(
             "for: Seller", "for: PushSubscription\n  deprecated: 1",
-            ["f.yaml:16: spec.deprecated: 1 must be of type boolean (Refuse new users; those who have it keep it.)",
-             "f.yaml:9: note: spec.planRef: ServicePlan seller.standard is not among these files"],
-            id="broken-plan-is-not-compared",
+            ["f.yaml:16: spec.deprecated: 1 must be of type boolean (Refuse new users; those who have it keep it.)"],
+            id="broken-plan-is-there-and-not-compared",
         ),
         pytest.param(
             "planRef: {name: seller.standard}", "planRef: {name: seller.large}",
@@ -106,6 +105,40 @@ def test_check_objects_that_fit_together_says_nothing() -> None:
 def test_check_references_between_files_are_judged_where_certain(before: str, after: str, expected: list[str]) -> None:
     assert before in ALL
     assert remarks(ALL.replace(before, after)) == expected
+
+
+ONE_WINDOW = """apiVersion: cairn.dev/v1alpha1
+kind: Promotion
+metadata: {name: double-11}
+spec:
+  timeZone: Asia/Shanghai
+  windows: [{name: main, start: "2026-11-10T20:00:00", duration: 28h}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        pytest.param("28h", "0h", 'spec.windows[0].duration: "0h" must be a number above 0 and one of s, m, h, d',
+                     id="zero-length"),
+        pytest.param("20:00:00", "20:00:00+08:00", "must be day and time as the clocks show it, such as", id="offset"),
+        pytest.param("duration: 28h", "duration: 28h, until: 3",
+                     "unknown field: remove it; there are name, start, duration", id="unknown-among-few"),
+        pytest.param('windows: [{name: main, start: "2026-11-10T20:00:00", duration: 28h}]',
+                     'recurrence: {rule: FREQ=HOURLY, start: "2026-11-10T20:00:00", duration: 28h}',
+                     "must be a rule that begins with FREQ=YEARLY, MONTHLY,", id="rule"),
+    ],
+)  # fmt: skip
+def test_check_a_wrong_form_is_said_in_words(before: str, after: str, expected: str) -> None:
+    found = remarks(ONE_WINDOW.replace(before, after))
+    assert expected in found[0]
+    assert "must match" not in found[0]
+
+
+def test_check_a_promotion_with_an_error_is_not_said_to_be_missing() -> None:
+    database = DATABASE + "  promotions: [{name: double-11}]\n"
+    (remark,) = remarks(ONE_WINDOW.replace("28h", "0h") + "---\n" + database)
+    assert "spec.windows[0].duration" in remark
 
 
 def test_check_the_same_object_twice_is_an_error() -> None:

@@ -127,7 +127,7 @@ def test_render_of_wrong_manifests_says_what_check_says(files: Path, capsys: pyt
     (files / "database.yaml").write_text(DATABASE.replace("20Gi", "20GB"))
     out, err = rendered(capsys, str(files), code=1)
     assert out == ""
-    assert err.startswith(f'{files}/database.yaml:7: spec.storage.size: "20GB" must match')
+    assert err.startswith(f'{files}/database.yaml:7: spec.storage.size: "20GB" must be a quantity of Kubernetes')
 
 
 def test_render_of_a_suspended_object_makes_nothing(files: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -103,7 +103,8 @@ class Engine:
         before = self.store.get(ref)
         if self.store.put(obj, time.monotonic()):
             self.wake(ref, obj, itself=before is None or _asks_for_more(before, obj))
-        elif self.reconciler.untold.pop(ref, None) == obj["metadata"]["resourceVersion"]:
+        elif self.reconciler.untold.get(ref) == obj["metadata"]["resourceVersion"]:
+            del self.reconciler.untold[ref]
             self._wake_wanting(ref)  # news to everybody but to who wrote it
 
     def wake(self, ref: Ref, obj: Obj, *, live: bool = True, itself: bool = True) -> None:
@@ -165,7 +166,7 @@ class Engine:
 
     async def discover(self) -> None:
         """Which optional APIs are there. What changed since the last look wakes the watches and every object."""
-        missing = await missing_apis(self.cluster)
+        missing = await missing_apis(self.cluster, self.missing)
         self.discovered.set()
         if missing != self.missing:
             self.missing = missing

@@ -92,11 +92,10 @@ class Reconciler:
         if deleting and FINALIZER not in obj["metadata"].get("finalizers", ()):
             return Result()
         if (complaint := _complaint(kind, obj)) and not deleting:
-            await self._say(obj, _said(obj), stalled(Reason.INVALID_SPEC, complaint))
-            return Result()
+            said = await self._say(obj, _said(obj), stalled(Reason.INVALID_SPEC, complaint))
+            return Result(again=not said)
         if obj["spec"].get("suspend") and not deleting and not getattr(kind, "plans_suspended", False):
-            await self._suspend(obj)
-            return Result()
+            return Result(again=not await self._suspend(obj))
         if kind.finalizer and not deleting:
             obj = await self._hold_on(obj)
         observed = await self._observe(kind, obj)
@@ -230,9 +229,9 @@ class Reconciler:
     async def _say(self, obj: Obj, fields: Mapping[str, Any], conditions: tuple[Condition, ...]) -> bool:
         return await self._write_status(obj, status_of(obj, fields, conditions, self.clock.now()))
 
-    async def _suspend(self, obj: Obj) -> None:
+    async def _suspend(self, obj: Obj) -> bool:
         condition = Condition("Suspended", True, Reason.SUSPENDED, "spec.suspend is true: Cairn keeps its hands off")
-        await self._write_status(obj, suspended_status(obj, condition, self.clock.now()))
+        return await self._write_status(obj, suspended_status(obj, condition, self.clock.now()))
 
     async def say_failure(self, key: Ref, message: str) -> None:
         """Tell on the object what keeps its passes from ending: only a log would see it otherwise."""

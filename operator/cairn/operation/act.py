@@ -57,8 +57,8 @@ async def _undo_restore(case: Case, args: Mapping[str, Any], io: Io) -> None:
     """The claim first: with its DataVolume gone, nobody would know whose it is."""
     made = Ref(DATAVOLUME, case.namespace, args["disk"])
     live = await io.get(made)
-    if live is None or notes_of(live).get(MARK) != case.uid:
-        return
+    if live is None or notes_of(live).get(MARK) != case.uid or disks.is_made(live):
+        return  # whole by now, whatever the plan saw: the machine may write on it already
     for ref in (Ref(PVC, case.namespace, args["disk"]), made):
         if (found := await io.get(ref)) is not None:
             meta = {"uid": found["metadata"]["uid"], "annotations": {CONFIRM: ref.name}}

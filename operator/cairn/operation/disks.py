@@ -115,7 +115,7 @@ def pursue_restore(case: Case) -> Step:
     if phase == "Failed":
         why = condition(live, "Running").get("message") or "CDI gives no reason"
         return Fails(Reason.FAILED, f"disk {new} can't be made: {why}. The machine keeps {old}")
-    if phase not in MADE:
+    if not is_made(live):
         return Runs(f"disk {new} is being made: {phase} {status.get('progress') or ''}".rstrip())
     if disk_in_use(_machine(case)) != new:
         return Runs(f"disk {new} is made, {case.title} takes it: {says(case.target)}")
@@ -156,9 +156,12 @@ def half_made(case: Case) -> str | None:
         return None
     new = next_disk(case.name, case.op.status.before)
     live = case.ref(DATAVOLUME, new)
-    if live is None or not case.mine(live) or (live.get("status") or {}).get("phase") in MADE:
-        return None
-    return new
+    return None if live is None or not case.mine(live) or is_made(live) else new
+
+
+def is_made(disk: Obj) -> bool:
+    """Whether a disk needs nothing any more but the machine's start."""
+    return (disk.get("status") or {}).get("phase") in MADE
 
 
 def snapshot(case: Case, disk: str) -> Obj:

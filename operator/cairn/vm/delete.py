@@ -56,37 +56,44 @@ def _snapshot(vm: SellerVM, retained: tuple[Ref, ...], observed: Observed, platf
     if VOLUMESNAPSHOT in observed.missing:
         message = "spec.deletionPolicy is Snapshot and this cluster has no volume snapshots: set it to Retain or Delete"
         return Plan(conditions=not_ready(Reason.SNAPSHOTS_MISSING, message), hold=True)
-    in_use = decide.disk_in_use(name, observed)
-    claim = disk.standing_claim(in_use, namespace, observed) if in_use else None
-    if in_use is None or claim is None or not _filled(in_use, namespace, observed):
+    whole = [one for one in decide.disks(name, observed) if _is_whole(one, namespace, retained, observed)]
+    if not whole:
         return _destroyed(vm, retained, observed)  # there is nothing to take a snapshot of
-    taken = _taken(vm, in_use, platform, observed)
-    live = observed.child(VOLUMESNAPSHOT, taken.obj["metadata"]["name"], namespace)
-    status = (live or {}).get("status") or {}
-    if status.get("readyToUse") and not pods.terminating(live):
+    taken = tuple(_taken(vm, one, platform, observed) for one in whole)
+    live = [observed.child(VOLUMESNAPSHOT, one.obj["metadata"]["name"], namespace) for one in taken]
+    if all(((one or {}).get("status") or {}).get("readyToUse") and not pods.terminating(one) for one in live):
         plan = _destroyed(vm, retained, observed)
-        return Plan((taken,), conditions=plan.conditions, actions=plan.actions, hold=plan.hold, delete=plan.delete)
+        return Plan(taken, conditions=plan.conditions, actions=plan.actions, hold=plan.hold, delete=plan.delete)
     if observed.child(VIRTUALMACHINE, name, namespace) or observed.child(VMI, name, namespace):
         return Plan(conditions=_deleting("the guest shuts down, then a snapshot of its disk is taken"))
-    if why := (status.get("error") or {}).get("message"):
+    if why := next((text for one in live if (text := _error(one))), ""):
         message = f"the snapshot of the disk failed, and the disk is kept: {why}; or set spec.deletionPolicy to Retain"
-        return Plan((taken,), conditions=not_ready(Reason.DELETING, message))
-    return Plan((taken,), conditions=_deleting("a snapshot of the disk is being taken"))
+        return Plan(taken, conditions=not_ready(Reason.DELETING, message))
+    return Plan(taken, conditions=_deleting("a snapshot of the disk is being taken"))
 
 
-def _filled(name: str, namespace: str, observed: Observed) -> bool:
-    volume = observed.child(DATAVOLUME, name, namespace)
-    return volume is None or disk.phase(volume) == disk.DONE
+def _error(snapshot: Obj | None) -> str:
+    status = (snapshot or {}).get("status") or {}
+    return "" if status.get("readyToUse") else str((status.get("error") or {}).get("message") or "")
+
+
+def _is_whole(name: str, namespace: str, retained: tuple[Ref, ...], observed: Observed) -> bool:
+    """Whether a disk of this object holds something: one in use, or one that a restore, done or begun, replaces."""
+    claim, volume = disk.standing_claim(name, namespace, observed), observed.child(DATAVOLUME, name, namespace)
+    if claim is None or not any(ref.name == name for ref in retained):
+        return False
+    return disk.phase(volume) == disk.DONE if volume else not pods.terminating(claim)
 
 
 def _taken(vm: SellerVM, claim: str, platform: Platform, observed: Observed) -> Child:
-    """Named after the moment of the deletion, so that every pass names the same one."""
+    """Named after the moment of the deletion, so that every pass names the same one. To the second: a schedule names
+    its own to the minute, and one that was taken while the guest still ran must not be taken for this one."""
     name, namespace = vm.metadata.name, vm.metadata.namespace
     at = datetime.fromisoformat(vm.metadata.deletion_timestamp or "1970-01-01T00:00:00Z")
     spec: Obj = {"source": {"persistentVolumeClaimName": claim}}
     if snapshot_class := platform.virtual_machines.snapshot_class:
         spec["volumeSnapshotClassName"] = snapshot_class
-    taken = f"{name}-{at:%Y%m%d%H%M}"
+    taken = f"{name}-{at:%Y%m%d%H%M%S}{claim.removeprefix(decide.disk_name(name))}"
     meta = {
         "name": taken,
         "namespace": namespace,

@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from cairn.api.resources import DATAVOLUME, SELLERVM, VOLUMESNAPSHOT, Obj
 from cairn.api.sellervm import SellerVM
+from cairn.engine.kind import Io
 from cairn.operation.disks import next_disk
-from unit.operation.world import World, instance, machine, operation, ready, said, volume_snapshot
+from unit.operation.world import KIND, World, instance, machine, operation, ready, said, volume_snapshot
 
 
 async def test_snapshot_is_the_machines_and_kept() -> None:
@@ -145,6 +146,18 @@ async def test_restore_deleted_when_its_disk_is_whole_leaves_it() -> None:
     op["metadata"]["deletionTimestamp"] = "2026-11-22T12:00:00Z"
     assert world.plan().released
     assert world.plan().actions == ()
+
+
+async def test_disk_that_became_whole_after_the_plan_was_made_is_left() -> None:
+    world = World(restore(), machine(powerState="Stopped"), volume_snapshot())
+    op = await world.turns()
+    op["metadata"]["deletionTimestamp"] = "2026-11-22T12:00:00Z"
+    seen = world.observe(op)
+    (undo,) = KIND.plan(op, seen, world.now).actions
+    world[DATAVOLUME, "web-disk-r1"]["status"] = {"phase": "Succeeded"}
+    await KIND.act(undo, op, seen, cast(Io, world))
+    assert world[DATAVOLUME, "web-disk-r1"]
+    assert not any(write.startswith("delete") for write in world.writes)
 
 
 def test_next_disk_counts_restores() -> None:

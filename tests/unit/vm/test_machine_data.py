@@ -184,11 +184,11 @@ def test_deletion_leaves_the_disk_of_an_earlier_machine() -> None:
     assert got.delete == ()
 
 
-def _snapshot(**status: Any) -> Obj:
+def _snapshot(name: str = "shop-20261122115807", **status: Any) -> Obj:
     live = {
         "apiVersion": "snapshot.storage.k8s.io/v1",
         "kind": "VolumeSnapshot",
-        "metadata": {"name": "shop-202611221158", "namespace": world.NAMESPACE},
+        "metadata": {"name": name, "namespace": world.NAMESPACE},
         "spec": {"source": {"persistentVolumeClaimName": "shop-disk"}},
         "status": status,
     }
@@ -204,7 +204,7 @@ def test_deletion_with_a_snapshot_stops_takes_waits_and_deletes() -> None:
     assert stopping.delete == ()
     disk = (world.data_volume(), world.claim())
     taking = world.plan(obj, world.seen(*disk, refs=(world.volume(),)))
-    assert world.kinds(taking) == ["VolumeSnapshot/shop-202611221158"]
+    assert world.kinds(taking) == ["VolumeSnapshot/shop-20261122115807"]
     assert taking.children[0].retain
     assert world.child(taking, "VolumeSnapshot")["metadata"]["annotations"]["vm.cairn.dev/by"] == "delete"
     assert taking.delete == ()
@@ -216,6 +216,37 @@ def test_deletion_with_a_snapshot_stops_takes_waits_and_deletes() -> None:
     assert set(deleting.delete) == set(world.DISK_REFS)
     gone = world.plan(obj, world.seen(_snapshot(readyToUse=True)))
     assert gone.released
+
+
+def test_deletion_in_the_minute_of_a_scheduled_snapshot_takes_one_of_its_own() -> None:
+    """The schedule's is of the guest while it still ran."""
+    scheduled = _snapshot("shop-202611221158", readyToUse=True)
+    observed = world.seen(world.data_volume(), world.claim(), scheduled, refs=(world.volume("Delete"),))
+    got = world.plan(world.vm(meta=GOING, deletionPolicy="Snapshot"), observed)
+    assert got.delete == ()
+    assert world.kinds(got) == ["VolumeSnapshot/shop-20261122115807"]
+
+
+def test_deletion_with_a_snapshot_while_a_restore_fills_another_disk_loses_neither_disk() -> None:
+    obj = world.vm(meta=GOING, deletionPolicy="Snapshot")
+    old = (world.data_volume(), world.claim())
+    begun = (world.data_volume(name="shop-disk-r1", phase="CloneInProgress"), world.claim(name="shop-disk-r1"))
+    taking = world.plan(obj, world.seen(*old, *begun, refs=(world.volume("Delete"),)))
+    assert taking.delete == ()
+    assert taking.actions == ()
+    assert world.kinds(taking) == ["VolumeSnapshot/shop-20261122115807"]
+    ready = _snapshot(readyToUse=True)
+    deleting = world.plan(obj, world.seen(*old, *begun, ready, refs=(world.volume("Delete"),)))
+    assert {ref.name for ref in deleting.delete} == {"shop-disk", "shop-disk-r1"}
+
+
+def test_deletion_with_a_snapshot_takes_one_of_every_disk_that_restores_left() -> None:
+    obj = world.vm(meta=GOING, deletionPolicy="Snapshot")
+    new = (world.data_volume(name="shop-disk-r1"), world.claim(name="shop-disk-r1"))
+    there = (world.data_volume(), world.claim(), *new)
+    taking = world.plan(obj, world.seen(*there, _snapshot(readyToUse=True), refs=(world.volume("Delete"),)))
+    assert taking.delete == ()
+    assert world.kinds(taking) == ["VolumeSnapshot/shop-20261122115807", "VolumeSnapshot/shop-20261122115807-r1"]
 
 
 @pytest.mark.parametrize("trouble", ["failed", "missing"])

@@ -29,7 +29,10 @@ def conditions(case: Case) -> tuple[Condition, ...]:
 def _state(case: Case) -> tuple[Condition, ...]:
     base = case.base
     if not case.running:
-        if resize.started(base.instance):
+        if base.instance is not None and (base.instance.get("status") or {}).get("phase") not in (
+            "Succeeded",
+            "Failed",
+        ):
             return progressing(Reason.PROGRESSING, "the guest shuts down")
         if base.machine is None or not (disk.done(case) or disk.phase(base.volume) in disk.WAITS_FOR_USE):
             return _disk_state(case) or progressing(Reason.PROGRESSING, "the machine is being made")

@@ -59,7 +59,7 @@ def test_examples_are_rendered(example: str, capsys: pytest.CaptureFixture[str])
 
 
 def test_example_of_a_peak_has_a_price_and_a_calendar(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["render", "--cost", folder("peak")]) == 0
+    assert main(["render", "--cost", "--at", "2026-11-01", folder("peak")]) == 0
     assert "1089.84" in capsys.readouterr().out
     window = ("--from", "2026-11-10", "--to", "2026-11-13")
     assert main(["calendar", folder("peak"), *window]) == 0

@@ -55,6 +55,8 @@ def run(args: argparse.Namespace) -> int:
     try:
         if not args.kubeconfig:
             raise UsageError(f"name the cluster with --kubeconfig FILE or {ENVIRONMENT}")  # noqa: TRY301 - one way out
+        if not Path(args.kubeconfig).exists():
+            raise UsageError(f"kubeconfig {args.kubeconfig} does not exist")  # noqa: TRY301 - one way out
         namespace = args.namespace or _namespace(Path(args.kubeconfig), args.context)
         return asyncio.run(_run(args, namespace))
     except UsageError as error:

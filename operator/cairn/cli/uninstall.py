@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from kubernetes.aio.config import ConfigException
 
@@ -56,6 +57,9 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    if not Path(args.kubeconfig).exists():
+        print(f"cairn uninstall: kubeconfig {args.kubeconfig} does not exist", file=sys.stderr)
+        return 2
     try:
         return asyncio.run(_run(args))
     except ApiError as error:

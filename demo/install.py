@@ -73,10 +73,12 @@ def chart(target: Target, tag: str) -> None:
         "nats.image": target.nats_image,
         "gateway.replicas": "1",
         "gateway.service.type": target.gateway_service,
+        "virtualMachines.createImageNamespace": str(not target.has_images).lower(),
     }
-    pairs = [f"--set-string={key}={value}" for key, value in values.items() if value not in {"true", "1"}]
-    pairs += [f"--set={key}={value}" for key, value in values.items() if value in {"true", "1"}]
-    target.helm("upgrade", "--install", "cairn", str(TREE / "charts" / "cairn"), "--namespace", SYSTEM, *pairs)
+    typed = {"true", "false", "1"}
+    pairs = [f"--set-string={key}={value}" for key, value in values.items() if value not in typed]
+    pairs += [f"--set={key}={value}" for key, value in values.items() if value in typed]
+    target.helm("upgrade", "--install", "--force-conflicts", "cairn", str(TREE / "charts" / "cairn"), "--namespace", SYSTEM, *pairs)
     for what in ("statefulset/cairn-nats", "deployment/cairn-operator", "deployment/cairn-gateway"):
         awaited(what, lambda what=what: not_rolled_out(target, what), seconds=300)  # type: ignore[misc]  # mypy can't infer a default's type
 

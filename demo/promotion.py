@@ -32,6 +32,7 @@ class PromotionCluster(DevCluster):
     """The demo's dev cluster, with KubeVirt. There is no choice: a fast clock is for no other."""
 
     name = "demo-promotion"
+    has_images = True
 
     def up(self) -> None:
         self.cluster.up(audit=False, kubevirt=True)
@@ -60,7 +61,7 @@ def set_clock(target: Target, timer: Timer) -> None:
     target.kubectl("apply", "-n", SYSTEM, "-f", "-", stdin=json.dumps(config))
     container = {
         "name": "operator",
-        "command": ["python", "/demo/clocked.py"],
+        "command": ["python3", "/demo/clocked.py"],
         "args": ["--config", "/etc/cairn/platform.yaml"],
         "env": timer.environment(),
         "volumeMounts": [{"name": "demo-clock", "mountPath": "/demo", "readOnly": True}],

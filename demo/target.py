@@ -39,6 +39,8 @@ class Target:
     kubectl_path: Path | str
     helm_path: Path | str
     gateway_service = "ClusterIP"
+    has_images = False
+    """Whether the namespace of images is there before Cairn."""
     postgresql_image = "postgres:{version}"
     nats_image = "nats:2.15.2"
 

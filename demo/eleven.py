@@ -12,10 +12,10 @@ ZONE = "Asia/Shanghai"
 NAMESPACE = "seller-2088"
 START = datetime(2026, 11, 10, 20, tzinfo=ZoneInfo(ZONE))
 WARM_UP, LASTS, COOL_DOWN = timedelta(hours=6), timedelta(hours=28), timedelta(hours=12)
-EVE = START - WARM_UP - timedelta(hours=6)
+EVE = START - WARM_UP - timedelta(hours=3)
 """When the demo's clock begins."""
 OVER = START + LASTS + COOL_DOWN
-CLONES = 3
+CLONES = 2
 OPT_IN = "double-11"
 
 
@@ -39,7 +39,7 @@ def _plans() -> list[Obj]:
              peak={"cpu": "12", "memory": "8Gi", "storage": "20Gi"}),
         plan("vm.small", "SellerVM", 10, "120", "0.25", {"cpu": "1", "memory": "256Mi", "storage": "1Gi"}),
         plan("db.small", "SellerRDS", 10, "300", "0.50", {"cpu": "250m", "memory": "256Mi", **database}),
-        plan("db.peak", "SellerRDS", 20, "900", "1.50", {"cpu": "500m", "memory": "512Mi", **database}),
+        plan("db.peak", "SellerRDS", 20, "900", "1.50", {"cpu": "400m", "memory": "512Mi", **database}),
         plan("push.small", "PushSubscription", 10, "60", "0.10", {"cpu": "200m", "memory": "192Mi"}),
         plan("push.peak", "PushSubscription", 20, "180", "0.30", {"cpu": "400m", "memory": "256Mi"}),
     ]  # fmt: skip

@@ -75,10 +75,12 @@ def chart(target: Target, tag: str) -> None:
         "gateway.service.type": target.gateway_service,
         "virtualMachines.createImageNamespace": str(not target.has_images).lower(),
     }
+    if target.snapshot_class:
+        values["virtualMachines.snapshotClass"] = target.snapshot_class
     typed = {"true", "false", "1"}
     pairs = [f"--set-string={key}={value}" for key, value in values.items() if value not in typed]
     pairs += [f"--set={key}={value}" for key, value in values.items() if value in typed]
-    target.helm("upgrade", "--install", "--force-conflicts", "cairn", str(TREE / "charts" / "cairn"), "--namespace", SYSTEM, *pairs)
+    target.helm("upgrade", "--install", "cairn", str(TREE / "charts" / "cairn"), "--namespace", SYSTEM, *pairs)
     for what in ("statefulset/cairn-nats", "deployment/cairn-operator", "deployment/cairn-gateway"):
         awaited(what, lambda what=what: not_rolled_out(target, what), seconds=300)  # type: ignore[misc]  # mypy can't infer a default's type
 

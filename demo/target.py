@@ -41,6 +41,8 @@ class Target:
     gateway_service = "ClusterIP"
     has_images = False
     """Whether the namespace of images is there before Cairn."""
+    snapshot_class = ""
+    """VolumeSnapshotClass, where the cluster has no default."""
     postgresql_image = "postgres:{version}"
     nats_image = "nats:2.15.2"
 

@@ -19,8 +19,9 @@ import pytest
 from cairn.api.platform import Platform
 from cairn.api.resources import SELLERVM, VIRTUALMACHINE, VMPOOL, VOLUMESNAPSHOT, Obj, Ref
 from cairn.engine.clock import Clock
-from cairn.engine.cluster import ApiError, KubernetesTransport, load_configuration
 from cairn.engine.cluster import Cluster as Client
+from cairn.engine.cluster import KubernetesTransport, load_configuration
+from cairn.engine.errors import ApiError
 from cairn.engine.loop import Engine
 from cairn.engine.watch import connection, watch
 from cairn.vm.kind import SellerVMKind

@@ -26,13 +26,13 @@ from cairn.engine import render
 from cairn.engine.cluster import (
     APPLY,
     FIELD_MANAGER,
-    ApiError,
     Cluster,
     KubernetesTransport,
     Request,
     Transport,
     load_configuration,
 )
+from cairn.engine.errors import ApiError
 from cairn.engine.kind import Kind
 
 _NOISE = ("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp")

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from kubernetes.aio.config import ConfigException
 
 from cairn.api.resources import Obj, Resource
-from cairn.engine.cluster import ApiError, Cluster, KubernetesTransport, load_configuration
+from cairn.engine.cluster import Cluster, KubernetesTransport, load_configuration
+from cairn.engine.errors import ApiError
 
 NOT_FOUND = 404
 

@@ -18,7 +18,8 @@ from kubernetes.aio.config import ConfigException
 from cairn.api.resources import OPERATION, SELLERRDS, SELLERVM, Obj, Ref, Resource
 from cairn.api.schedule import duration
 from cairn.cli.manifests import ENVIRONMENT, add_cluster
-from cairn.engine.cluster import ApiError, Cluster, KubernetesTransport, load_configuration
+from cairn.engine.cluster import Cluster, KubernetesTransport, load_configuration
+from cairn.engine.errors import ApiError
 
 SHORT = {"svm": SELLERVM, "sellervm": SELLERVM, "srds": SELLERRDS, "sellerrds": SELLERRDS}
 MACHINES = ("snapshot", "restore", "clone")

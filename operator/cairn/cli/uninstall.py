@@ -29,7 +29,8 @@ from cairn.api.resources import (
     Resource,
     ref_of,
 )
-from cairn.engine.cluster import ApiError, Cluster, KubernetesTransport, load_configuration
+from cairn.engine.cluster import Cluster, KubernetesTransport, load_configuration
+from cairn.engine.errors import ApiError
 from cairn.engine.lease import LEASE_NAME
 from cairn.engine.reconcile import FINALIZER
 

@@ -22,6 +22,14 @@ from kubernetes.aio import config as kubernetes_config
 
 from cairn import __version__
 from cairn.api.resources import Obj, Ref, Resource, ref_of
+from cairn.engine.errors import (
+    ApiError,
+    ConflictError,
+    NotFoundError,
+    NotLeaderError,
+    RefusedError,
+    UnavailableError,
+)
 from cairn.engine.metrics import API_REQUESTS, API_SECONDS
 
 FIELD_MANAGER = "cairn"
@@ -30,39 +38,6 @@ STATUS_MANAGER = "cairn-status"
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 JSON = "application/json"
-
-
-class ApiError(Exception):
-    """An answer that is no success. `status` is the HTTP code, 0 where there was no answer."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
-
-
-class ConflictError(ApiError):
-    """409: somebody else was faster, owns a field, or has the name."""
-
-
-class RefusedError(ApiError):
-    """400, 403, 422: admission, quota or rights say no; sending it again changes nothing."""
-
-
-class NotFoundError(ApiError):
-    """404: there is no such object, or no such API."""
-
-
-class UnavailableError(ApiError):
-    """No answer, 429 or 5xx: nothing wrong with the request."""
-
-    def __init__(self, status: int, message: str, retry_after_seconds: float = 0.0) -> None:
-        super().__init__(status, message)
-        self.retry_after_seconds = retry_after_seconds
-
-
-class NotLeaderError(Exception):
-    """This replica does not hold the Lease (any more): it must not write."""
 
 
 @dataclass(frozen=True, slots=True)

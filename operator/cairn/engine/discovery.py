@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from cairn.api.resources import ALL, BUILT_IN, Obj, Resource
-from cairn.engine.cluster import UnavailableError
+from cairn.engine.errors import UnavailableError
 
 OPTIONAL = frozenset(resource for resource in ALL.values() if resource.group not in BUILT_IN)
 

@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from cairn.api.resources import Obj
-from cairn.engine.cluster import ApiError, Cluster
+from cairn.engine.cluster import Cluster
+from cairn.engine.errors import ApiError
 from cairn.engine.render import digest
 from cairn.engine.status import stamp
 

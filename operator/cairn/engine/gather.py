@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from cairn.api.lookup import seller_ref
 from cairn.api.resources import NAMESPACE, Obj, Ref, Resource, ref_of
-from cairn.engine.cluster import Cluster, RefusedError
+from cairn.engine.cluster import Cluster
+from cairn.engine.errors import RefusedError
 from cairn.engine.kind import Kind, Observed, Want, Within
 from cairn.engine.render import owner_of, retained
 from cairn.engine.store import Store

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from cairn.api.resources import LEASE, Obj, Ref
-from cairn.engine.cluster import ApiError, Cluster, ConflictError
+from cairn.engine.cluster import Cluster
+from cairn.engine.errors import ApiError, ConflictError
 from cairn.engine.metrics import LEADER
 
 LEASE_NAME = "cairn-operator"

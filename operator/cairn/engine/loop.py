@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from cairn.api.resources import Obj, Ref, Resource, ref_of
 from cairn.engine import metrics
 from cairn.engine.clock import Clock
-from cairn.engine.cluster import ApiError, Cluster, NotLeaderError
+from cairn.engine.cluster import Cluster
 from cairn.engine.discovery import missing_apis
+from cairn.engine.errors import ApiError, NotLeaderError
 from cairn.engine.kind import Kind, Within
 from cairn.engine.queue import Queue
 from cairn.engine.reconcile import Reconciler

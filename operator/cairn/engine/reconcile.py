@@ -20,7 +20,8 @@ from cairn.api.conditions import Condition, Reason, not_ready, stalled
 from cairn.api.resources import Obj, Ref, Resource, ref_of
 from cairn.engine import render
 from cairn.engine.clock import Clock
-from cairn.engine.cluster import Cluster, ConflictError, NotFoundError, RefusedError, UnavailableError
+from cairn.engine.cluster import Cluster
+from cairn.engine.errors import ConflictError, NotFoundError, RefusedError, UnavailableError
 from cairn.engine.events import Recorder
 from cairn.engine.gather import Sources, is_own, observe
 from cairn.engine.io import OwnerIo

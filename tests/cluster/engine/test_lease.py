@@ -10,7 +10,8 @@ import uuid
 import pytest
 
 from cairn.api.resources import CONFIGMAP, LEASE, Ref
-from cairn.engine.cluster import Cluster, NotLeaderError, Request, Response, Transport, UnavailableError
+from cairn.engine.cluster import Cluster, Request, Response, Transport
+from cairn.engine.errors import NotLeaderError, UnavailableError
 from cairn.engine.lease import Election, LeaseLostError, Terms
 from cluster.engine.conftest import until
 

@@ -15,7 +15,8 @@ from cairn.api.quantity import parse
 from cairn.api.resources import POD, PROMOTION, RESOURCEQUOTA, SELLER, SELLERRDS, Obj, Ref, Resource
 from cairn.api.text import to_yaml
 from cairn.cli.kinds import kinds
-from cairn.engine.cluster import Cluster, KubernetesTransport, RefusedError, load_configuration
+from cairn.engine.cluster import Cluster, KubernetesTransport, load_configuration
+from cairn.engine.errors import RefusedError
 from cairn.engine.loop import Engine
 from cluster.engine.conftest import settle, until
 from devcluster import ControlPlane

@@ -9,7 +9,8 @@ import pytest
 
 from cairn.api.conditions import ready
 from cairn.api.resources import CONFIGMAP, EVENT, PVC, SECRET, Obj, Ref
-from cairn.engine.cluster import Cluster, UnavailableError
+from cairn.engine.cluster import Cluster
+from cairn.engine.errors import UnavailableError
 from cairn.engine.loop import Engine
 from cluster.engine.conftest import settle
 from cluster.engine.toy import TOY, ToyKind, toy

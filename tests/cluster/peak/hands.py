@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from cairn.api.resources import DATAVOLUME, POD, PVC, VMI, VOLUMESNAPSHOT, Obj, Ref, Resource, ref_of
-from cairn.engine.cluster import ApiError, Cluster, Request, Transport
+from cairn.engine.cluster import Cluster, Request, Transport
+from cairn.engine.errors import ApiError
 
 LOOK_SECONDS = 0.2
 LAUNCHER = "kubevirt.io=virt-launcher"

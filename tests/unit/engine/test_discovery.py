@@ -6,8 +6,8 @@ from __future__ import annotations
 import pytest
 
 from cairn.api.resources import PODMETRICS, Obj
-from cairn.engine.cluster import UnavailableError
 from cairn.engine.discovery import OPTIONAL, missing_apis
+from cairn.engine.errors import UnavailableError
 
 
 class ServerDown:

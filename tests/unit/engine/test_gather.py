@@ -10,7 +10,8 @@ import pytest
 
 from cairn.api.platform import Platform
 from cairn.api.resources import NAMESPACE, SECRET, Obj, Ref
-from cairn.engine.cluster import Cluster, RefusedError
+from cairn.engine.cluster import Cluster
+from cairn.engine.errors import RefusedError
 from cairn.engine.gather import Sources, observe
 from cairn.engine.kind import Observed
 from cairn.engine.store import Store

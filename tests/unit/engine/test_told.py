@@ -10,7 +10,8 @@ import pytest
 
 from cairn.api.platform import Platform
 from cairn.api.resources import OPERATION, SELLERVM, Obj, Ref, ref_of
-from cairn.engine.cluster import Cluster, ConflictError
+from cairn.engine.cluster import Cluster
+from cairn.engine.errors import ConflictError
 from cairn.engine.loop import Engine
 from cairn.operation.kind import OperationKind
 from cairn.vm.kind import SellerVMKind

@@ -48,9 +48,12 @@ IN_WORDS = {
     r"^docker://[^\s@]+@sha256:[0-9a-f]{64}$": "docker://registry/repository@sha256: and 64 hexadecimal digits; a tag"
     " is not enough",
     r"^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$": "sha256: and 64, or sha512: and 128 hexadecimal digits",
+    r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?\.)+[a-z0-9]([-a-z0-9]*[a-z0-9])?$": "a host name in lower case such as"
+    " shop.example.com, without scheme, port, path or wildcard",
+    r"^[0-9]{1,12}(\.[0-9]{1,4})?$": "a decimal number with a point, such as 10 or 10.50",
 }
 """What a pattern asks for, where people would have to read it twice."""
-_FEW = 8
+_FEW, _SHOWN = 8, 80
 _OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\Z")
 
 
@@ -138,8 +141,7 @@ def _node(schema: Schema, value: Any, path: Path) -> Iterator[Finding]:
     else:
         expected = schema["type"]
         if not isinstance(value, _PYTHON_TYPE[expected]) or (expected == "integer" and isinstance(value, bool)):
-            hint = ": put it into quotes" if expected == "string" and isinstance(value, int | float) else ""
-            yield _wrong(schema, value, path, f"must be of type {expected}{hint}")
+            yield _wrong(schema, value, path, f"must be of type {expected}{_retyped(schema, value)}")
             return
     if isinstance(value, dict):
         yield from _object(schema, value, path)
@@ -152,6 +154,16 @@ def _node(schema: Schema, value: Any, path: Path) -> Iterator[Finding]:
         if "maximum" in schema:
             limits += f"{' and ' if limits else ''}at most {schema['maximum']}"
         yield _wrong(schema, value, path, f"must be {limits}")
+
+
+def _retyped(schema: Schema, value: Any) -> str:
+    """How the value would be written, where that is certain."""
+    if schema["type"] == "string" and isinstance(value, int | float):
+        return ": put it into quotes"
+    required = schema.get("required", ())
+    if schema["type"] == "object" and isinstance(value, str) and len(required) == 1:
+        return f": write {{{required[0]}: {value if len(value) <= _SHOWN else '…'}}}"
+    return ""
 
 
 def _object(schema: Schema, value: Obj, path: Path) -> Iterator[Finding]:
@@ -251,7 +263,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, dict | list):
         return "an object" if isinstance(value, dict) else "a list"
     text = f'"{value}"' if isinstance(value, str) else str(value)
-    return text if len(text) <= 80 else text[:77] + '..."'
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + '..."'
 
 
 def dotted(path: Path) -> str:

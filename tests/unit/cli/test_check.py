@@ -135,6 +135,11 @@ def test_check_a_wrong_form_is_said_in_words(before: str, after: str, expected: 
     assert "must match" not in found[0]
 
 
+def test_check_a_name_where_a_reference_belongs_says_how_to_write_it() -> None:
+    (remark,) = remarks(SELLER.replace("planRef: {name: seller.standard}", "planRef: seller.standard"))
+    assert "must be of type object: write {name: seller.standard} (" in remark
+
+
 def test_check_a_promotion_with_an_error_is_not_said_to_be_missing() -> None:
     database = DATABASE + "  promotions: [{name: double-11}]\n"
     (remark,) = remarks(ONE_WINDOW.replace("28h", "0h") + "---\n" + database)

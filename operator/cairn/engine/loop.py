@@ -130,8 +130,7 @@ class Engine:
         await self.discover()
         for resource in sorted(self.watched):
             started = time.monotonic()
-            selector = "" if resource in self.parents else SELECTOR
-            listed = [] if resource in self.missing else await self.cluster.list(resource, labels=selector)
+            listed = [] if resource in self.missing else await self._listed(resource)
             first = resource not in self.listed
             changed = self.store.replace(resource, listed, started, time.monotonic())
             self.listed.add(resource)
@@ -144,6 +143,9 @@ class Engine:
         for resource in self.parents:
             for ref in self.store.all(resource):
                 self.queue.add(ref, live=False)
+
+    async def _listed(self, resource: Resource) -> list[Obj]:
+        return await self.cluster.list(resource, labels="" if resource in self.parents else SELECTOR)
 
     def _judge_watch(self, resource: Resource) -> None:
         """By what the resync before this one found first: the watch has had a whole period to tell of it, too."""
@@ -169,6 +171,10 @@ class Engine:
         """Which optional APIs are there. What changed since the last look wakes the watches and every object."""
         missing = await missing_apis(self.cluster, self.missing)
         self.discovered.set()
+        for resource in sorted((self.missing - missing) & self.watched):
+            # first of all: what stands there would look gone until the watch tells of it
+            started = time.monotonic()
+            self.store.replace(resource, await self._listed(resource), started, time.monotonic())
         if missing != self.missing:
             self.missing = missing
             self.regrouped.set()

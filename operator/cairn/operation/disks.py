@@ -104,6 +104,8 @@ def pursue_restore(case: Case) -> Step:
     new = next_disk(case.name, old)
     live = case.ref(DATAVOLUME, new)
     if live is None:
+        if case.model.spec.power_state != "Stopped":
+            return Fails(Reason.FAILED, f"{case.title} was started before disk {new} was begun, and keeps {old}")
         source = _source(case)
         if not isinstance(source, dict):
             return source if isinstance(source, Fails) else Runs(source.message)

@@ -153,7 +153,7 @@ def _prepared(scene: Scene) -> Part:
     stale = tuple(case.ref(VOLUMESNAPSHOT, one["metadata"]["name"]) for one in scene.sources if one not in usable[:1])
     if not usable:
         if _problem(scene) or not _base_stands(case):
-            return Part(delete=stale)
+            return Part(delete=stale, next=_settles(case))
         return Part(delete=stale, actions=(_take(case),))
     if not is_ready(usable[0]):
         return Part(delete=stale)
@@ -240,6 +240,13 @@ def _base_stands(case: Case) -> bool:
     if case.base.claim is None or ((instance or {}).get("status") or {}).get("phase") != "Running":
         return False
     return pods.condition(instance, "Ready").get("status") == "True" or _age(case, instance) >= SETTLED
+
+
+def _settles(case: Case) -> datetime | None:
+    """When a base that is not ready yet is copied all the same: nothing else may happen until then."""
+    started = parse_moment(((case.base.instance or {}).get("metadata") or {}).get("creationTimestamp"))
+    at = started + SETTLED if started else None
+    return at if at and at > case.now else None
 
 
 def _taken_ago(case: Case, snapshot: Obj) -> timedelta:

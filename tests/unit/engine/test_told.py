@@ -9,8 +9,9 @@ from typing import Any, cast
 import pytest
 
 from cairn.api.platform import Platform
-from cairn.api.resources import OPERATION, SELLERVM, Obj, Ref, ref_of
+from cairn.api.resources import DATAVOLUME, OPERATION, SELLERVM, Obj, Ref, Resource, ref_of
 from cairn.engine.cluster import Cluster
+from cairn.engine.discovery import OPTIONAL
 from cairn.engine.errors import ConflictError
 from cairn.engine.loop import Engine
 from cairn.operation.kind import OperationKind
@@ -66,6 +67,35 @@ async def test_last_of_several_writes_wakes_who_waits_for_it_when_the_watch_tell
         turning.seen(event)
     assert turning.queue.depth() == {"live": 1, "slow": 0}
     assert await turning.queue.get() == DEED
+
+
+class Reinstalled(Server):
+    """Serves machines' disks only sometimes, and says what there is of them when asked."""
+
+    def __init__(self, disk: Obj) -> None:
+        super().__init__(disk)
+        self.serves = False
+
+    async def served(self, api_version: str) -> Obj:
+        if api_version == DATAVOLUME.api_version and not self.serves:
+            return {}
+        return {"resources": [{"name": one.plural} for one in OPTIONAL if one.api_version == api_version]}
+
+    async def list(self, resource: Resource, **_: Any) -> list[Obj]:
+        return [self.obj] if resource == DATAVOLUME else []
+
+
+async def test_what_stands_of_an_api_that_comes_is_known_before_anything_is_planned_by_it() -> None:
+    disk: Obj = {"apiVersion": DATAVOLUME.api_version, "kind": "DataVolume"}
+    disk["metadata"] = {"name": "shop-disk", "namespace": "ns", "uid": "d", "resourceVersion": "5"}
+    server = Reinstalled(disk)
+    turning = engine(server)
+    await turning.discover()
+    assert DATAVOLUME in turning.missing
+    server.serves = True
+    await turning.discover()
+    assert DATAVOLUME not in turning.missing
+    assert turning.store.get(ref_of(disk)) == disk
 
 
 @pytest.mark.parametrize("spec", [{"suspend": True}, {"planRef": 3}])

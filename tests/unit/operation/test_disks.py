@@ -117,6 +117,17 @@ async def test_restore_waits_for_a_snapshot_that_is_not_ready() -> None:
     assert said(await world.turn())[:2] == ("Waiting", "SourceNotReady")
 
 
+async def test_restore_of_a_machine_that_is_started_before_its_disk_is_begun_makes_none() -> None:
+    """It would write on the old disk, and find itself on the new one after a restart."""
+    world = World(restore(), machine(powerState="Stopped"), volume_snapshot())
+    await world.turn()
+    world[SELLERVM, "web"]["spec"]["powerState"] = "Running"
+    phase, _, message = said(await world.turn())
+    assert phase == "Failed"
+    assert "keeps web-disk" in message
+    assert world.writes == []
+
+
 async def test_restore_that_fails_takes_its_disk_away() -> None:
     world = World(restore(), machine(powerState="Stopped"), volume_snapshot())
     await world.turns()

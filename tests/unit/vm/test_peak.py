@@ -66,6 +66,14 @@ def test_snapshot_waits_for_a_base_that_has_booted(base: Base, taken: bool) -> N
     assert peaks.conditions(part)["ClonesReady"][1] == ("Progressing" if taken else "SourceNotReady")
 
 
+def test_base_that_stays_busy_is_looked_at_when_it_is_copied_all_the_same() -> None:
+    busy = Base(instance=peaks.instance(ready=False, minutes=2), claim=peaks.claim())
+    part = peak(peaks.case(floor=20, ceiling=40, base=busy))
+
+    assert part.actions == ()
+    assert part.next == NOW + timedelta(minutes=3)
+
+
 def test_snapshot_that_is_not_ready_is_waited_for() -> None:
     part = peak(peaks.case(peaks.live_snapshot(readyToUse=False), floor=20, ceiling=40))
 

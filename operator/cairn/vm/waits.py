@@ -24,7 +24,7 @@ def told(case: Case) -> tuple[tuple[Condition, ...], datetime | None]:
     if window:
         return (*_other(frozen), freeze.deferred(Reason.MAINTENANCE_WINDOW, what, window[0])), window[0]
     remedy = maintenance_problem(case.vm.spec.maintenance) or (
-        f"restart it with kubectl cairn restart vm {case.name} -n {case.namespace}, or name spec.maintenance.windows"
+        f"restart it with kubectl cairn restart svm/{case.name} -n {case.namespace}, or name spec.maintenance.windows"
     )
     return (*_other(frozen), freeze.deferred(case.change.reason, f"{what}: {remedy}")), None
 

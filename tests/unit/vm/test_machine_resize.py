@@ -153,7 +153,7 @@ def test_what_needs_a_restart_waits_for_its_user_or_the_window(obj: Obj, words: 
     assert state is not None
     assert state[:2] == (True, "RestartRequired")
     assert words in state[2]
-    assert "kubectl cairn restart vm shop" in state[2]
+    assert "kubectl cairn restart svm/shop -n " in state[2]
     assert world.condition(got, "Ready") == (True, "Ready", "")
     assert world.condition(got, "Reconciling") is None
 

@@ -15,6 +15,7 @@ from cairn.api.lookup import Wrong
 from cairn.api.platform import Platform
 from cairn.api.quantity import canonical, compare, parse, show
 from cairn.api.resources import DATAVOLUME, PV, PVC, SECRET, STORAGECLASS, Obj, Ref
+from cairn.api.secrets import is_cairns
 from cairn.api.sellervm import SellerVM
 from cairn.engine.kind import Action, Child, Observed
 from cairn.vm import decide, image, network
@@ -50,6 +51,8 @@ def standing_claim(disk: str, namespace: str, seen: Observed) -> Obj | None:
 
 def wrong(case: Case) -> Wrong | None:
     """Why nothing may be made: data that is somebody's, data that is gone, an image that can't be had."""
+    if theirs := _cairns_secret(case):
+        return theirs
     volume, claim = case.base.volume, case.base.claim
     standing = volume or claim
     if standing is None:
@@ -77,20 +80,33 @@ def _lost(case: Case, disk: str) -> Wrong:
     return not_ready(Reason.VOLUME_LOST, message)
 
 
+def _named_secrets(case: Case) -> Iterable[tuple[str, str, str | None]]:
+    """Field, name and the key that must be there."""
+    spec = case.vm.spec
+    if spec.ssh:
+        yield "spec.ssh.keysSecretRef", spec.ssh.keys_secret_ref.name, None
+    if spec.cloud_init:
+        yield "spec.cloudInit.secretRef", spec.cloud_init.secret_ref.name, "userdata"
+
+
 def _secrets(case: Case) -> Wrong | None:
     """Secrets that a guest needs when it starts."""
-    spec = case.vm.spec
-    named: list[tuple[str, str, str | None]] = []
-    if spec.ssh:
-        named.append(("spec.ssh.keysSecretRef", spec.ssh.keys_secret_ref.name, None))
-    if spec.cloud_init:
-        named.append(("spec.cloudInit.secretRef", spec.cloud_init.secret_ref.name, "userdata"))
-    for field, name, key in named:
+    for field, name, key in _named_secrets(case):
         found = case.observed.ref(SECRET, name, case.namespace)
         if found is None:
             return not_ready(Reason.SECRET_NOT_FOUND, f"{field}: Secret {name} does not exist: create it")
         if key and key not in (found.get("data") or {}):
             return not_ready(Reason.SECRET_NOT_FOUND, f"{field}: Secret {name} has no key {key}: add it")
+    return None
+
+
+def _cairns_secret(case: Case) -> Wrong | None:
+    """A guest shows all that is in a Secret of keys: a database's password to whoever may change a machine."""
+    for field, name, _ in _named_secrets(case):
+        found = case.observed.ref(SECRET, name, case.namespace)
+        if found is not None and is_cairns(found):
+            message = f"{field}: Secret {name} is one of Cairn's own: name one of yours"
+            return not_ready(Reason.SECRET_NOT_FOUND, message)
     return None
 
 

@@ -299,6 +299,23 @@ def test_missing_secret_is_named_before_a_machine_is_made(spec: Obj, refs: tuple
         assert words in state[2]
 
 
+@pytest.mark.parametrize(
+    "spec",
+    [{"ssh": {"keysSecretRef": {"name": "shop-db-admin"}}}, {"cloudInit": {"secretRef": {"name": "shop-db-admin"}}}],
+)
+def test_guest_is_never_given_a_secret_of_cairns_own(spec: Obj) -> None:
+    """Not even one that stands: whoever may change a machine would read a database's password in its guest."""
+    own = world.secret("shop-db-admin", password="eA==", userdata="eA==")
+    own["metadata"]["labels"] = {"app.kubernetes.io/managed-by": "cairn"}
+    obj = world.vm(**spec)
+    there = world.standing()
+    for observed in (world.seen(refs=(own,)), world.seen(*there.children.values(), refs=(own, world.volume()))):
+        got = world.plan(obj, observed)
+        assert (got.children, got.actions, got.hold) == ((), (), True)
+        assert world.said(got, "Ready")[1] == "SecretNotFound"
+        assert "one of Cairn's own" in world.said(got, "Ready")[2]
+
+
 def test_platform_without_a_gateway_makes_an_ingress() -> None:
     obj = world.vm(ports=[{"name": "web", "port": 80}], expose={"host": "shop.example.com", "port": "web", "tls": True})
     got = world.first(obj, refs=(world.seller("shop.example.com"),))

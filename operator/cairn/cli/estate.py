@@ -110,7 +110,8 @@ def _obtain(command: str, args: argparse.Namespace, *, live: bool, only_files: b
         objects = _over(files, _live(args, REFERRED if only_files else READ)) if live else files
         currency = None if args.config else _currency(objects)
         shown = {ref_of(obj) for obj in files} if only_files else None
-        return estate(objects, currency or platform.currency, shown, getattr(args, "namespace", None))
+        namespace = getattr(args, "namespace", None)
+        return estate(objects, currency or platform.currency, shown, namespace, only_files=not live)
     except (UsageError, OSError, ValueError) as error:
         print(f"cairn {command}: {error}", file=sys.stderr)
         return 2
@@ -146,7 +147,12 @@ def _currency(objects: Iterable[Obj]) -> str | None:
 
 
 def estate(
-    objects: Iterable[Obj], currency: str, shown: Collection[Ref] | None = None, namespace: str | None = None
+    objects: Iterable[Obj],
+    currency: str,
+    shown: Collection[Ref] | None = None,
+    namespace: str | None = None,
+    *,
+    only_files: bool = False,
 ) -> Estate:
     """The objects as their models: all, or those `shown`, or those in a namespace. UsageError where it is nobody's."""
     problems: list[str] = []
@@ -175,7 +181,7 @@ def estate(
     order = list(_MODELS)
     models.sort(key=lambda model: (home(model), order.index(model.kind), model.metadata.name))
     for model in models:
-        problems += _missing(model, plans, promotions)
+        problems += _missing(model, plans, promotions, only_files=only_files)
     return Estate(tuple(models), sellers, plans, promotions, currency, tuple(problems))
 
 
@@ -187,20 +193,23 @@ def _known(namespace: str, there: set[str]) -> None:
         raise UsageError(f"-n {namespace}: no Seller has this namespace and nothing is in it: {hint}")
 
 
-def _missing(model: Priced, plans: dict[str, ServicePlan], promotions: dict[str, Promotion]) -> Iterable[str]:
+def _missing(
+    model: Priced, plans: dict[str, ServicePlan], promotions: dict[str, Promotion], *, only_files: bool
+) -> Iterable[str]:
     """References that lead nowhere: what they stand for is not in the sum."""
+    gone, make = ("is not among these files", "add its file") if only_files else ("does not exist", "create it")
     me = f"{model.kind} {label(model)}"
     named = [plan_name(model)] if isinstance(model, Seller) else wanted_plans(model)
     for name in sorted(set(named) - {""}):
         if name not in plans:
-            yield f"{me}: ServicePlan {name} does not exist: its price is in no sum; create it, or name another"
+            yield f"{me}: ServicePlan {name} {gone}: its price is in no sum; {make}, or name another"
         elif plans[name].spec.for_ != model.kind:
             made_for = plans[name].spec.for_
             yield f"{me}: ServicePlan {name} is for {made_for}, not for {model.kind}: it is in no sum; name another"
     if not isinstance(model, Seller):
         for entry in model.spec.promotions:
             if entry.name not in promotions:
-                yield f"{me}: Promotion {entry.name} does not exist: it is in no sum; create it, or remove the entry"
+                yield f"{me}: Promotion {entry.name} {gone}: it is in no sum; {make}, or remove the entry"
 
 
 def _ref(model: Priced) -> Ref:

@@ -129,13 +129,13 @@ def test_neither_files_nor_a_cluster_is_wrong_usage(
         pytest.param(
             "{name: vm.medium}\n  image",
             "{name: vm.gone}\n  image",
-            "SellerVM seller-2088/shop: ServicePlan vm.gone does not exist: its price is in no sum;",
+            "SellerVM seller-2088/shop: ServicePlan vm.gone is not among these files: its price is in no sum; add its",
             id="missing-plan",
         ),
         pytest.param(
             "promotions: [{name: double-11, planRef: {name: db.xlarge}}]",
             "promotions: [{name: double-12}]",
-            "SellerRDS seller-2088/shop-db: Promotion double-12 does not exist: it is in no sum;",
+            "SellerRDS seller-2088/shop-db: Promotion double-12 is not among these files: it is in no sum;",
             id="missing-promotion",
         ),
     ],
@@ -184,4 +184,4 @@ def test_render_cost_without_the_plan_says_so(
     monkeypatch.delenv("CAIRN_KUBECONFIG", raising=False)
     file.write_text(OTHER)
     _, err = said(capsys, "render", "--cost", file, code=1)
-    assert err.startswith("Seller bolt: ServicePlan seller.standard does not exist")
+    assert err.startswith("Seller bolt: ServicePlan seller.standard is not among these files")

@@ -67,8 +67,8 @@ def case_of(vm: SellerVM, seller: Seller, observed: Observed, now: datetime, pla
     base = decide.base_of(name, namespace, in_use, observed)
     quota = observed.ref(RESOURCEQUOTA, decide.QUOTA, namespace)
     blueprint = machine.blueprint(vm, wanted, ceiling, in_use)
-    change = resize.change(blueprint, base, quota)
     frozen = freeze.frozen(inforce.frozen_until, vm.metadata.annotations, now)
+    change = resize.change(blueprint, base, quota, frozen=frozen is not None)
     restart = change.anew or (bool(change.waits) and not frozen and decide.may_restart(vm, inforce, now))
     case = Case(
         vm=vm,
@@ -80,7 +80,7 @@ def case_of(vm: SellerVM, seller: Seller, observed: Observed, now: datetime, pla
         plans=plans,
         wanted=wanted,
         ceiling=ceiling,
-        change=replace(change, made=blueprint) if restart else change,
+        change=replace(change, made=blueprint) if restart and not change.anew else change,
         disk=in_use,
         disk_size=disk_size,
         base=base,

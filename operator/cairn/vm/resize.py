@@ -13,7 +13,7 @@ from cairn.api import pods, vm_size
 from cairn.api.conditions import Reason
 from cairn.api.quantity import canonical, compare, parse, show
 from cairn.api.resources import Obj
-from cairn.api.vm_size import HOTPLUG_MEMORY, Size
+from cairn.api.vm_size import HOTPLUG_MEMORY, Size, largest
 from cairn.vm.case import Base
 from cairn.vm.machine import Blueprint, differences, read_back
 
@@ -39,15 +39,17 @@ def started(instance: Obj | None) -> bool:
     return instance is not None and not pods.terminating(instance) and phase not in ("Succeeded", "Failed")
 
 
-def change(wanted: Blueprint, base: Base, quota: Obj | None) -> Change:
+def change(wanted: Blueprint, base: Base, quota: Obj | None, *, frozen: bool = False) -> Change:
     """What can be had of `wanted`, given what the machine's object and its running instance are."""
     live, instance = read_back(base.machine), base.instance
-    if live is None or not started(instance):
+    if live is None:
         return Change(wanted)
+    if not started(instance):
+        return _at_a_start(wanted, live, frozen=frozen)
     if ((instance or {}).get("status") or {}).get("phase") in UNSTARTED:
-        first = read_back({"spec": {"template": instance}})
-        old = first is not None and (first.size != wanted.size or bool(differences(first, wanted)))
-        return Change(wanted, anew=old)
+        starts, first = _at_a_start(wanted, live, frozen=frozen), read_back({"spec": {"template": instance}})
+        old = first is not None and (first.size != starts.made.size or bool(differences(first, wanted)))
+        return replace(starts, anew=old)
     has, room = running(instance, live), _room(instance, live)
     waits = list(differences(live, wanted))
     to = Size(
@@ -68,6 +70,15 @@ def change(wanted: Blueprint, base: Base, quota: Obj | None) -> Change:
     if refused := _refused(base.machine):
         waits.append(f"KubeVirt: {refused}")
     return Change(replace(live, size=to), tuple(waits), reason)
+
+
+def _at_a_start(wanted: Blueprint, live: Blueprint, *, frozen: bool) -> Change:
+    """A guest that ended by itself inside a freeze, or with its node, comes up no smaller than it was."""
+    size = largest(live.size, wanted.size)
+    if not frozen or size == wanted.size:
+        return Change(wanted)
+    waits = f"from {size} to {wanted.size}: less, which takes a restart"
+    return Change(replace(wanted, size=size, ceiling=largest(size, wanted.ceiling)), (waits,))
 
 
 def _refused(machine: Obj | None) -> str:

@@ -230,6 +230,25 @@ def test_freeze_lets_the_guest_grow_and_never_shrink_or_restart() -> None:
     assert _sizes(world.plan(larger, observed, in_both))[0] == 4
 
 
+@pytest.mark.parametrize("phase", ["gone", "Failed", "Scheduling"])
+def test_guest_that_ends_by_itself_in_a_freeze_comes_up_no_smaller(phase: str) -> None:
+    big, small = {"cpu": "4", "memory": "8Gi"}, {"cpu": "2", "memory": "4Gi"}
+    promotions = [{"name": "double-11"}]
+    disk = {"size": "10Gi"}
+    before = world.vm(planRef=None, resources=big, disk=disk, promotions=promotions)
+    after = world.vm(planRef=None, resources=small, disk=disk, promotions=promotions)
+    made = world.child(world.first(before, refs=(FREEZE,)), "VirtualMachine")
+    gone = ("virtualmachineinstance", "pod") if phase == "gone" else ()
+    ended = world.instance(made, phase, ready=False)
+    observed = world.standing(before, refs=(FREEZE,), gone=gone, virtualmachineinstance=ended)
+    got = world.plan(after, observed)
+    assert _sizes(got) == (4, 4, "8Gi", "8Gi")
+    assert [action.name for action in got.actions if action.name == "restart"] == []
+    assert world.said(got, "Deferred")[1] == "Frozen"
+    later = world.plan(after, observed, now=datetime(2026, 11, 23, tzinfo=UTC))
+    assert _sizes(later) == (2, 2, "4Gi", "4Gi")
+
+
 def test_broken_freeze_lets_the_change_through() -> None:
     until = (world.NOW + timedelta(hours=1)).isoformat().replace("+00:00", "Z")
     obj = world.vm(

@@ -31,7 +31,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "What the files hold is taken as existing and working; of Secrets only names and keys are shown."
         " What they do not hold is taken as missing: name the files with Seller, plans and promotions, too."
-        " Clones of machines are not: `cairn calendar` tells how many there will be."
+        " Clones of machines are not shown: `cairn calendar` tells how many there will be."
         " Exit code: 0 rendered, 1 something in the files can't work, 2 wrong usage."
     )
 

@@ -15,7 +15,7 @@ from cronsim import CronSim
 
 from cairn.api import pods
 from cairn.api.conditions import Condition, Reason
-from cairn.api.resources import VOLUMESNAPSHOT, VOLUMESNAPSHOTCLASS, Obj
+from cairn.api.resources import DATAVOLUME, VOLUMESNAPSHOT, VOLUMESNAPSHOTCLASS, Obj
 from cairn.api.schedule import Keep
 from cairn.api.sellervm import SellerVM, Snapshots
 from cairn.calendar.cron import cron_problem, fires_after
@@ -66,9 +66,19 @@ def snapshots(case: Case) -> Part:
         actions=_take(case, schedule, moments.newest, mine),
         next=min(filter(None, (moments.next, _expiry(schedule.keep, mine, case.now))), default=None),
         delete=tuple(
-            case.ref(VOLUMESNAPSHOT, one["metadata"]["name"]) for one in pruned(mine, schedule.keep, case.now)
+            case.ref(VOLUMESNAPSHOT, name)
+            for one in pruned(mine, schedule.keep, case.now)
+            if (name := one["metadata"]["name"]) not in _sources(case)
         ),
     )
+
+
+def _sources(case: Case) -> frozenset[str]:
+    """Snapshots that a restore's disk is still made from: storage may wait with it until the machine starts."""
+    disks = (one for ref, one in case.observed.children.items() if ref.resource == DATAVOLUME)
+    filling = (one for one in disks if ((one.get("status") or {}).get("phase")) != "Succeeded")
+    sources = (((one.get("spec") or {}).get("source") or {}).get("snapshot") or {} for one in filling)
+    return frozenset(str(source["name"]) for source in sources if "name" in source)
 
 
 def due(schedule: Snapshots, now: datetime) -> Due | str:

@@ -211,3 +211,14 @@ def test_due_night_with_a_gap_has_one_moment(now: datetime) -> None:
     assert found.next is not None
     assert found.newest <= now < found.next
     assert timedelta(hours=22) <= found.next - found.newest <= timedelta(hours=26)
+
+
+@pytest.mark.parametrize(("phase", "kept"), [("WaitForFirstConsumer", True), ("Succeeded", False)])
+def test_snapshot_that_a_restore_still_makes_a_disk_from_is_kept(phase: str, kept: bool) -> None:
+    source = {"snapshot": {"namespace": peaks.NAMESPACE, "name": "shop-202611011900"}}
+    disk: Obj = {"apiVersion": "cdi.kubevirt.io/v1beta1", "kind": "DataVolume", "spec": {"source": source}}
+    disk["metadata"] = {"name": "shop-disk-r1", "namespace": peaks.NAMESPACE, "labels": dict(peaks.OWNED)}
+    disk["status"] = {"phase": phase}
+    part = snapshots(peaks.case(taken("shop-202611011900", days=10), disk, vm=vm({"days": 7})))
+
+    assert [ref.name for ref in part.delete] == ([] if kept else ["shop-202611011900"])

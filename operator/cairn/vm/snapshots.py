@@ -63,7 +63,7 @@ def snapshots(case: Case) -> Part:
     return Part(
         status=last,
         conditions=_conditions(mine),
-        actions=_take(case, schedule, moments.newest, mine),
+        actions=_take(case, schedule, moments.newest),
         next=min(filter(None, (moments.next, _expiry(schedule.keep, mine, case.now))), default=None),
         delete=tuple(
             case.ref(VOLUMESNAPSHOT, name)
@@ -141,12 +141,12 @@ def class_missing(case: Case) -> str:
     )
 
 
-def _take(case: Case, schedule: Snapshots, moment: datetime | None, mine: list[Obj]) -> tuple[Action, ...]:
+def _take(case: Case, schedule: Snapshots, moment: datetime | None) -> tuple[Action, ...]:
     made = parse_moment(((case.base.claim or {}).get("metadata") or {}).get("creationTimestamp"))
     if moment is None or made is None or moment < made or not _disk_whole(case):
         return ()
     name = f"{case.name}-{moment.astimezone(UTC):%Y%m%d%H%M}"
-    if any(one["metadata"]["name"] == name for one in mine) or _forgotten(schedule.keep, moment, case.now):
+    if case.child(VOLUMESNAPSHOT, name) or _forgotten(schedule.keep, moment, case.now):
         return ()
     taken = snapshot(
         name,

@@ -53,6 +53,12 @@ def test_moment_that_was_taken_is_done() -> None:
     assert peaks.conditions(part) == {"SnapshotsScheduled": (True, "Ready")}
 
 
+def test_name_that_an_operation_has_taken_is_not_asked_for_again_and_again() -> None:
+    part = snapshots(peaks.case(taken("shop-202611101900", by="operation"), vm=vm()))
+
+    assert part.actions == ()
+
+
 def test_operator_that_was_down_for_a_week_takes_one() -> None:
     part = snapshots(peaks.case(taken("shop-202611031900", days=8), vm=vm()))
 

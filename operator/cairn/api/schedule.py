@@ -100,7 +100,7 @@ class Maintenance(Model):
 
 
 class Keep(Model):
-    """How much is kept: what either of the two says to keep stays."""
+    """How much is kept: what either of the two says to keep stays, and the newest good one always."""
 
     last: Annotated[int, Field(ge=1, le=1000)] | None = None
     """The newest so many."""

@@ -98,10 +98,11 @@ def due(schedule: Snapshots, now: datetime) -> Due | str:
 
 
 def pruned(mine: Iterable[Obj], keep: Keep, now: datetime) -> tuple[Obj, ...]:
-    """Those that neither `last` nor `days` keeps, and failed ones that another followed."""
+    """Those that neither `last` nor `days` keeps, and failed ones that another followed. The newest good one stays,
+    whatever the clock says."""
     ordered = sorted(mine, key=lambda one: str(one["metadata"]["name"]), reverse=True)
     good = [one for one in ordered if is_ready(one)]
-    kept = set(range(keep.last or 0))
+    kept = set(range(max(keep.last or 0, 1)))
     if keep.days is not None:
         kept |= {number for number, one in enumerate(good) if now - _at(one) <= timedelta(days=keep.days)}
     gone = [one for number, one in enumerate(good) if number not in kept]

@@ -118,6 +118,12 @@ def test_keep_prunes_scheduled_snapshots_alone(keep: Obj, gone: set[str]) -> Non
     assert {ref.name for ref in part.delete} == gone
 
 
+def test_newest_good_one_stays_whatever_the_clock_says() -> None:
+    part = snapshots(peaks.case(taken("shop-1", days=400), taken("shop-2", days=300), vm=vm({"days": 7})))
+
+    assert {ref.name for ref in part.delete} == {"shop-1"}
+
+
 def test_failed_one_is_said_kept_while_it_is_the_newest_and_not_counted() -> None:
     standing = [
         taken("shop-202611071900", days=4),
@@ -225,6 +231,7 @@ def test_snapshot_that_a_restore_still_makes_a_disk_from_is_kept(phase: str, kep
     disk: Obj = {"apiVersion": "cdi.kubevirt.io/v1beta1", "kind": "DataVolume", "spec": {"source": source}}
     disk["metadata"] = {"name": "shop-disk-r1", "namespace": peaks.NAMESPACE, "labels": dict(peaks.OWNED)}
     disk["status"] = {"phase": phase}
-    part = snapshots(peaks.case(taken("shop-202611011900", days=10), disk, vm=vm({"days": 7})))
+    newer = taken("shop-202611091900", days=2)
+    part = snapshots(peaks.case(taken("shop-202611011900", days=10), newer, disk, vm=vm({"days": 7})))
 
     assert [ref.name for ref in part.delete] == ([] if kept else ["shop-202611011900"])

@@ -11,7 +11,7 @@ from demo.target import Obj
 ZONE = "Asia/Shanghai"
 NAMESPACE = "seller-2088"
 START = datetime(2026, 11, 10, 20, tzinfo=ZoneInfo(ZONE))
-WARM_UP, LASTS, COOL_DOWN = timedelta(hours=6), timedelta(hours=28), timedelta(hours=12)
+WARM_UP, LASTS, COOL_DOWN = timedelta(hours=8), timedelta(hours=28), timedelta(hours=12)
 EVE = START - WARM_UP - timedelta(hours=3)
 """When the demo's clock begins."""
 OVER = START + LASTS + COOL_DOWN

@@ -35,6 +35,9 @@ from cairn.engine.metrics import API_REQUESTS, API_SECONDS
 FIELD_MANAGER = "cairn"
 STATUS_MANAGER = "cairn-status"
 
+TLS_ENDS_SECONDS = 0.25
+"""aiohttp's connections end a moment after it says that they have; what it says itself is to wait this long."""
+
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 JSON = "application/json"
@@ -108,6 +111,7 @@ class KubernetesTransport:
 
     async def close(self) -> None:
         await self._api.close()
+        await asyncio.sleep(TLS_ENDS_SECONDS)
 
 
 async def load_configuration(kubeconfig: str | None, context: str | None) -> Any:

@@ -24,10 +24,6 @@ from devcluster import ControlPlane
 PLATFORM = Platform.model_validate({"virtualMachines": {"snapshotClass": "csi-dev"}})
 
 
-TLS_ENDS_SECONDS = 0.25
-"""aiohttp closes TLS connections a moment after it says that it has."""
-
-
 class SetClock(Clock):
     """The real time, moved on by hand."""
 
@@ -82,7 +78,6 @@ async def transport(kubevirt_plane: ControlPlane) -> AsyncIterator[Transport]:
     transport = KubernetesTransport(await load_configuration(str(kubevirt_plane.kubeconfig), None))
     yield transport
     await transport.close()
-    await asyncio.sleep(TLS_ENDS_SECONDS)
 
 
 @pytest.fixture
@@ -92,7 +87,6 @@ async def handler(kubevirt_plane: ControlPlane) -> AsyncIterator[Cluster]:
     transport._api.set_default_header("Impersonate-User", "system:serviceaccount:kubevirt:kubevirt-controller")
     yield Cluster(transport)
     await transport.close()
-    await asyncio.sleep(TLS_ENDS_SECONDS)
 
 
 @pytest.fixture

@@ -118,6 +118,10 @@ async def at_work(kubevirt_cluster: Cluster) -> AsyncIterator[Scene]:
     No fixture: kopf, when it ends, cancels every task that it did not find at its start, a fixture's end too.
     """
     install_crds(kubevirt_cluster)
+    # the test's storage driver takes snapshots of what is mounted on the first node, and another test adds a second one
+    others = [one for one in kubevirt_cluster.kubectl("get", "nodes", "-o", "name").split() if one != "node/node1"]
+    if others:
+        kubevirt_cluster.kubectl("cordon", *others)
     configuration = await load_configuration(str(kubevirt_cluster.kubeconfig), None)
     transport = KubernetesTransport(configuration)
     client, clock = Client(transport), SetClock()
@@ -144,7 +148,8 @@ async def at_work(kubevirt_cluster: Cluster) -> AsyncIterator[Scene]:
         tasks[0].cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await transport.close()
-        await asyncio.sleep(0.25)  # aiohttp closes TLS connections a moment later
+        if others:
+            kubevirt_cluster.kubectl("uncordon", *others)
         kubevirt_cluster.kubectl("delete", "namespace", namespace, "--wait=false")
 
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A clock that tests move by hand."""
+"""Clocks that tests move by hand."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from cairn.engine.clock import Clock
 
@@ -16,3 +16,13 @@ class HandClock(Clock):
 
     def now(self) -> datetime:
         return self.moment
+
+
+class SetClock(Clock):
+    """The real time, moved on by hand."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.ahead

@@ -18,7 +18,6 @@ import pytest
 
 from cairn.api.platform import Platform
 from cairn.api.resources import SELLERVM, VIRTUALMACHINE, VMPOOL, VOLUMESNAPSHOT, Obj, Ref
-from cairn.engine.clock import Clock
 from cairn.engine.cluster import Cluster as Client
 from cairn.engine.cluster import KubernetesTransport, load_configuration
 from cairn.engine.errors import ApiError
@@ -27,21 +26,13 @@ from cairn.engine.watch import connection, watch
 from cairn.vm.kind import SellerVMKind
 from cluster.conftest import install_crds
 from devcluster import Cluster, StepError
+from handclock import SetClock
 
 pytestmark = pytest.mark.pods
 
 HOUR = timedelta(hours=1)
 PLATFORM = Platform.model_validate({"virtualMachines": {"snapshotClass": "csi-dev"}})
 CLONES = ("shop-peak-0", "shop-peak-1")
-
-
-class SetClock(Clock):
-    """The real time, moved on by hand."""
-
-    ahead = timedelta()
-
-    def now(self) -> datetime:
-        return datetime.now(UTC) + self.ahead
 
 
 @dataclass

@@ -6,6 +6,7 @@ from __future__ import annotations
 from cairn.api.quantity import compare
 from cairn.api.resources import Obj
 from cairn.api.rules import Reason, Rule, Twin, Value, at, names
+from cairn.api.schedule import PROMOTION_PLANS_NEED_A_PLAN
 
 EXTERNAL_RULES = (
     Rule(
@@ -152,14 +153,7 @@ SPEC_RULES = (
         "remove it, Cairn doesn't run that server",
         "FieldValueForbidden",
     ),
-    Rule(
-        name="promotion-plans-need-a-plan",
-        field="promotions",
-        cel="!has(self.resources) || !self.promotions.exists(p, has(p.planRef))",
-        twin=lambda new, _: "resources" not in new or not any("planRef" in one for one in new["promotions"]),
-        message="spec.promotions: planRef needs spec.planRef to return to afterwards: use a plan instead of resources,"
-        " or leave it out",
-    ),
+    PROMOTION_PLANS_NEED_A_PLAN,
     _not_with_external(
         "access",
         "access.fromNamespaces",

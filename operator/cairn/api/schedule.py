@@ -128,3 +128,14 @@ class Next(Model):
     """When."""
     what: Annotated[str, Field(max_length=300)]
     """What, for people."""
+
+
+PROMOTION_PLANS_NEED_A_PLAN = Rule(
+    name="promotion-plans-need-a-plan",
+    field="promotions",
+    cel="!has(self.resources) || !self.promotions.exists(p, has(p.planRef))",
+    twin=lambda new, _: "resources" not in new or not any("planRef" in one for one in new["promotions"]),
+    message="spec.promotions: planRef needs spec.planRef to return to afterwards: use a plan instead of resources,"
+    " or leave it out",
+)
+"""Of kinds that may have a size of their own instead of a plan."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 from cairn.api.quantity import compare
 from cairn.api.resources import Obj
 from cairn.api.rules import Rule, Value, at, between, multiple
+from cairn.api.schedule import PROMOTION_PLANS_NEED_A_PLAN
 from cairn.api.serviceplan import MEMORY_STEP
 
 _CPU, _MEMORY = multiple("cpu"), multiple("memory", MEMORY_STEP)
@@ -83,10 +84,6 @@ def _ports_twice(new: Obj, _: Obj) -> list[int]:
     return [number for number in numbers if numbers.count(number) > 1]
 
 
-def _promotion_plans(new: Obj, _: Obj) -> bool:
-    return "resources" not in new or not any("planRef" in one for one in new["promotions"])
-
-
 SPEC_RULES = (
     Rule(
         name="one-of-plan-resources",
@@ -150,12 +147,5 @@ SPEC_RULES = (
         twin=_host_port_named,
         message="spec.expose.port names none of spec.ports: add the port there, or name one that stands",
     ),
-    Rule(
-        name="promotion-plans-need-a-plan",
-        field="promotions",
-        cel="!has(self.resources) || !self.promotions.exists(p, has(p.planRef))",
-        twin=_promotion_plans,
-        message="spec.promotions: planRef needs spec.planRef to return to afterwards: use a plan instead of resources,"
-        " or leave it out",
-    ),
+    PROMOTION_PLANS_NEED_A_PLAN,
 )

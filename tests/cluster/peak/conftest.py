@@ -6,32 +6,21 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from cairn.api.platform import Platform
 from cairn.api.resources import NODE, SELLER, SELLERVM, Obj, Ref
-from cairn.engine.clock import Clock
 from cairn.engine.cluster import Cluster, KubernetesTransport, Transport, load_configuration
 from cairn.engine.loop import Engine
 from cairn.vm.kind import SellerVMKind
 from cluster.engine.conftest import settle
 from cluster.peak.hands import Hands, at_work
 from devcluster import ControlPlane
+from handclock import SetClock
 
 PLATFORM = Platform.model_validate({"virtualMachines": {"snapshotClass": "csi-dev"}})
-
-
-class SetClock(Clock):
-    """The real time, moved on by hand."""
-
-    def __init__(self) -> None:
-        self.ahead = timedelta()
-
-    def now(self) -> datetime:
-        return datetime.now(UTC) + self.ahead
 
 
 class Scene:

@@ -39,7 +39,7 @@ class ShownColumn:
 
 @dataclass(frozen=True, slots=True)
 class Buyer:
-    """Which columns of a source tell whose row it is: by them erased buyers are left out. Absent where there are none."""
+    """Which columns of a source tell whose row it is: by them erased buyers are left out. None where it has none."""
 
     ouid: str | None = None
     omid: str | None = None

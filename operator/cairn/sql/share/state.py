@@ -62,7 +62,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """How a published table stands. mapped: rows whose key names exactly one; conflicts: more than one; else unmapped"""
+    """How a published table stands. mapped: rows whose key names exactly one; conflicts: several; else unmapped"""
 
     rows: int
     mapped: int
@@ -93,9 +93,7 @@ def difference(wanted: State, found: State) -> Difference:
         absent=frozenset(wanted.objects.keys() - found.objects.keys()),
         unwanted=frozenset(found.objects.keys() - wanted.objects.keys()),
         other=frozenset(
-            name
-            for name in wanted.objects.keys() & found.objects.keys()
-            if wanted.objects[name] != found.objects[name]
+            name for name in wanted.objects.keys() & found.objects.keys() if wanted.objects[name] != found.objects[name]
         ),
         rows=frozenset(
             table

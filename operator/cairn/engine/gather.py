@@ -38,10 +38,10 @@ async def observe(kind: Kind, obj: Obj, sources: Sources, wanted: Callable[[Want
     Raises ApiError where a live read failed; RuntimeError where wants never settle.
     """
     me = ref_of(obj)
-    children = sources.store.owned_by(me)
+    children = {ref: child for ref, child in sources.store.owned_by(me).items() if _at_home(ref, me, sources.store)}
     for ref in kind.unwatched(obj):
         live = await _read(ref, sources.cluster)
-        if live is not None and owner_of(live) == me:
+        if live is not None and owner_of(live) == me and _at_home(ref, me, sources.store):
             children[ref] = live
     refs: dict[Ref, Obj | None] = {}
     asked: set[Want] = set()
@@ -57,6 +57,17 @@ async def observe(kind: Kind, obj: Obj, sources: Sources, wanted: Callable[[Want
             elif isinstance(want, Ref):
                 refs[want] = None
     raise RuntimeError(f"{kind.resource.kind}: wants did not settle in {ROUNDS} rounds")
+
+
+def _at_home(child: Ref, owner: Ref, store: Store) -> bool:
+    """Whether a child stands where its owner may have put it: in its own namespace, or in one that is its child too.
+
+    Anywhere else its labels are a stranger's, and nobody keeps them from being forged.
+    """
+    if not owner.namespace or child.namespace in ("", owner.namespace):
+        return True
+    home = store.get(Ref(NAMESPACE, "", child.namespace))
+    return home is not None and owner_of(home) == owner
 
 
 async def _fetch(want: Want, sources: Sources) -> dict[Ref, Obj | None]:

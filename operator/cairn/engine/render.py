@@ -14,6 +14,8 @@ from cairn.engine.kind import Child
 MANAGED_BY = "app.kubernetes.io/managed-by"
 OWNER_KIND = f"{GROUP}/owner-kind"
 OWNER_NAME = f"{GROUP}/owner-name"
+OWNER_NAMESPACE = f"{GROUP}/owner-namespace"
+"""On what stands in another namespace than its owner: Kubernetes knows no owner references across namespaces."""
 OWNER_UID = f"{GROUP}/owner-uid"
 RETAIN = f"{GROUP}/retain"
 CONFIRM = f"{GROUP}/confirm-delete"
@@ -34,16 +36,24 @@ def finish(child: Child, owner: Obj) -> Obj:
     What controllers make from a template carries the owner's labels too, so that its events wake the owner.
     """
     obj = copy.deepcopy(child.obj)
-    marks = owner_labels(owner) | ({RETAIN: "true"} if child.retain else {})
     meta = obj["metadata"]
+    away = is_away(obj, owner)
+    whose = owner_labels(owner) | ({OWNER_NAMESPACE: owner["metadata"]["namespace"]} if away else {})
+    marks = whose | ({RETAIN: "true"} if child.retain else {})
     meta["labels"] = {**meta.get("labels", {}), **marks}
-    if not child.retain:
+    if not child.retain and not away:
         meta["ownerReferences"] = [owner_reference(owner)]
     for template in _templates(obj):
         template_meta = template.setdefault("metadata", {})
-        template_meta["labels"] = {**template_meta.get("labels", {}), **owner_labels(owner)}
+        template_meta["labels"] = {**template_meta.get("labels", {}), **whose}
     meta["annotations"] = {**meta.get("annotations", {}), APPLIED: digest(obj)}
     return obj
+
+
+def is_away(obj: Obj, owner: Obj) -> bool:
+    """Whether an object stands outside of its owner's namespace: Kubernetes deletes none such with its owner."""
+    home = owner["metadata"].get("namespace", "")
+    return bool(home) and bool(obj["metadata"].get("namespace", "") != home)
 
 
 def _templates(obj: Obj) -> list[Obj]:
@@ -88,7 +98,7 @@ def owner_of(obj: Obj) -> Ref | None:
     resource = ALL.get(labels.get(OWNER_KIND, ""))
     if labels.get(MANAGED_BY) != "cairn" or resource is None or OWNER_NAME not in labels:
         return None
-    namespace = obj["metadata"].get("namespace", "") if resource.namespaced else ""
+    namespace = labels.get(OWNER_NAMESPACE) or obj["metadata"].get("namespace", "") if resource.namespaced else ""
     return Ref(resource, namespace, labels[OWNER_NAME])
 
 

@@ -9,11 +9,12 @@ from typing import Any, cast
 import pytest
 
 from cairn.api.platform import Platform
-from cairn.api.resources import NAMESPACE, SECRET, Obj, Ref
+from cairn.api.resources import CONFIGMAP, NAMESPACE, SECRET, Obj, Ref
+from cairn.engine import render
 from cairn.engine.cluster import Cluster
 from cairn.engine.errors import RefusedError
 from cairn.engine.gather import Sources, observe
-from cairn.engine.kind import Observed
+from cairn.engine.kind import Child, Observed
 from cairn.engine.store import Store
 from cairn.rds.kind import SellerRDSKind
 
@@ -55,3 +56,25 @@ async def test_observe_secrets_forbidden_outside_sellers_namespaces_sees_none() 
 async def test_observe_secrets_refused_otherwise_raises(labels: Mapping[str, str], status: int) -> None:
     with pytest.raises(RefusedError):
         await seen(Forbidding(labels, status))
+
+
+def away(name: str, namespace: str, kind: str = "ConfigMap") -> Obj:
+    meta = {"name": name, **({"namespace": namespace} if namespace else {})}
+    made = render.finish(Child({"apiVersion": "v1", "kind": kind, "metadata": meta}), DB)
+    made["metadata"] |= {"uid": name, "resourceVersion": "1"}
+    return made
+
+
+@pytest.mark.parametrize("home_is_its_own", [True, False])
+async def test_observe_child_in_another_namespace_counts_only_where_the_namespace_is_its_owners_too(
+    home_is_its_own: bool,
+) -> None:
+    store = Store()
+    store.put(away("c", "cairn-1-crm"), 0.0)
+    home = away("cairn-1-crm", "", "Namespace")
+    if not home_is_its_own:
+        home["metadata"]["labels"]["cairn.dev/owner-name"] = "other"
+    store.put(home, 0.0)
+    sources = Sources(store, cast(Cluster, Forbidding({})), (), (CONFIGMAP, NAMESPACE))
+    observed = await observe(SellerRDSKind(Platform()), DB, sources, lambda _: None)
+    assert (Ref(CONFIGMAP, "cairn-1-crm", "c") in observed.children) is home_is_its_own

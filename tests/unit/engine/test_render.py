@@ -45,6 +45,20 @@ def test_finish_retained_child_has_no_owner_reference() -> None:
     assert render.retained(made)
 
 
+def test_finish_child_in_another_namespace_is_known_by_labels_alone() -> None:
+    made = render.finish(Child(child(namespace="cairn-1-crm")), OWNER)
+    assert "ownerReferences" not in made["metadata"]
+    assert made["metadata"]["labels"]["cairn.dev/owner-namespace"] == "seller-1"
+    assert render.owner_of(made) == Ref(SELLERRDS, "seller-1", "shop-db")
+
+
+def test_finish_namespace_of_a_namespaced_owner_is_known_by_labels_alone() -> None:
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "cairn-1-crm"}}
+    made = render.finish(Child(namespace, retain=True), OWNER)
+    assert "ownerReferences" not in made["metadata"]
+    assert render.owner_of(made) == Ref(SELLERRDS, "seller-1", "shop-db")
+
+
 def test_finish_changed_content_changes_the_hash_and_leaves_the_plan_alone() -> None:
     planned = child()
     first = render.applied(render.finish(Child(planned), OWNER))

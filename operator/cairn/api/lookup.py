@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from cairn.api.conditions import Condition, Reason, not_ready, stalled
+from cairn.api.base import Status
+from cairn.api.conditions import Condition, Reason, not_ready, progressing, stalled
 from cairn.api.resources import SELLER, SERVICEPLAN, Obj, Ref
 from cairn.api.seller import Seller
 from cairn.api.serviceplan import ServicePlan
@@ -63,6 +65,36 @@ def seller_of(name: str, namespace: Obj | None, seller: Obj | None) -> Seller | 
         message = f"namespace {name} says it belongs to Seller {ref.name}, whose spec says otherwise"
         return stalled(Reason.NOT_A_SELLER_NAMESPACE, message)
     return found
+
+
+def seller_in_order(name: str, namespace: Obj | None, seller: Obj | None, status: Status) -> Seller | Wrong:
+    """As `seller_of`, and settled: one in conflict owns nothing, its shops may be somebody else's. status: of who asks;
+    whoever is ready stays so while the Seller is being looked at."""
+    found = seller_of(name, namespace, seller)
+    if isinstance(found, tuple):
+        return found
+    conditions = {condition.type: condition for condition in found.status.conditions}
+    if (stuck := conditions.get("Stalled")) and stuck.status == "True":
+        message = f"Seller {found.metadata.name} is not in order: {stuck.message}"
+        return not_ready(Reason.CONFLICT, message)
+    if (found.status.observed_generation or 0) < found.metadata.generation:
+        message = f"Seller {found.metadata.name} was changed and is being looked at"
+        was_ready = any(entry.type == "Ready" and entry.status == "True" for entry in status.conditions)
+        return progressing(Reason.WAITING, message, ready=was_ready)
+    return found
+
+
+def own_shops(wanted: Iterable[str], owner: Seller) -> dict[str, str] | Wrong:
+    """The nick of each shop in spec.shops by its number; shops of others are refused."""
+    own = {shop.id: shop.nick for shop in owner.spec.shops}
+    if foreign := sorted(set(wanted) - set(own)):
+        has = ", ".join(sorted(own)) or "none"
+        message = (
+            f"spec.shops: {', '.join(foreign)} is no shop of Seller {owner.metadata.name}, who has {has}: remove it, "
+            "or have the administrator add it to the Seller's spec.shops"
+        )
+        return stalled(Reason.NOT_YOUR_SHOP, message)
+    return {shop: own[shop] for shop in sorted(set(wanted))}
 
 
 def plan_ref(name: str) -> Ref:

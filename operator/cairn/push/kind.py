@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from cairn.api import pods
+from cairn.api import database, pods
 from cairn.api.lookup import parsed, seller_ref
 from cairn.api.platform import Platform
 from cairn.api.pushsubscription import PushSubscription
@@ -35,7 +35,7 @@ from cairn.api.sellerrds import SellerRDS
 from cairn.calendar import asked
 from cairn.datasets import shipped
 from cairn.engine.kind import Action, Io, Observed, Plan, Want, Within
-from cairn.push import decide, objects
+from cairn.push import objects
 from cairn.push.plan import plan_push
 
 
@@ -71,7 +71,7 @@ class PushSubscriptionKind:
         if live := seen.ref(SELLERRDS, name, namespace):
             rds = parsed(SellerRDS, live)
             if isinstance(rds, SellerRDS):
-                yield from (Ref(SECRET, namespace, secret) for secret in decide.secrets(rds))
+                yield from (Ref(SECRET, namespace, secret) for secret in database.secrets(rds))
                 if rds.spec.external is None:
                     yield Ref(POD, namespace, f"{name}-0")
 

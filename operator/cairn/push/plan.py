@@ -10,6 +10,7 @@ from typing import Any
 
 from cairn.api import pods
 from cairn.api.conditions import Reason, progressing
+from cairn.api.database import Database
 from cairn.api.dataset import Dataset
 from cairn.api.lookup import Wrong, parsed
 from cairn.api.platform import Platform
@@ -40,7 +41,7 @@ class Decided:
     seller: Seller
     shops: dict[str, str]
     datasets: tuple[Dataset, ...]
-    database: decide.Database
+    database: Database
     resources: Obj
     asked: Asked
 
@@ -95,11 +96,7 @@ def _serve(decided: Decided, observed: Observed, now: datetime, platform: Platfo
     name, namespace = push.metadata.name, push.metadata.namespace
     deployed = observed.child(DEPLOYMENT, objects.object_name(name), namespace)
     if not decided.database.ready and deployed is None:
-        rds = decided.database.rds.metadata.name
-        message = f"SellerRDS {rds} is not ready, or has not made the database yet"
-        if decided.database.stopped:
-            message = f"SellerRDS {rds} is stopped: start it with spec.powerState: Running"
-        conditions = progressing(Reason.DATABASE_NOT_READY, message)
+        conditions = progressing(Reason.DATABASE_NOT_READY, decided.database.trouble)
         return Plan(status=report.kept(push, observed), conditions=conditions, hold=True)
     secret = observed.child(SECRET, objects.object_name(name), namespace)
     if _secret_lacking(decided, secret, observed, facts, platform):

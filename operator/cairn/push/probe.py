@@ -15,7 +15,7 @@ from cairn.api.lookup import parsed
 from cairn.api.platform import Platform
 from cairn.api.pushsubscription import PushSubscription
 from cairn.api.resources import POD, SECRET, SELLERRDS, Obj, Ref
-from cairn.api.secrets import raw, text
+from cairn.api.secrets import text
 from cairn.api.sellerrds import SellerRDS
 from cairn.bus.admin import consumer_info
 from cairn.bus.connection import BusError, Client
@@ -28,7 +28,7 @@ from cairn.sql.facts import SchemaFacts, schema_facts, server_facts
 from cairn.sql.logins import may_push, may_read, passwords_open
 from cairn.sql.postgresql import Connection, Target
 from cairn.sql.postgresql import connect as connect_database
-from cairn.sql.reach import admin_target
+from cairn.sql.reach import way_in
 from cairn.sql.schema import drifted, missing
 
 BUS_SECONDS = 3.0
@@ -116,20 +116,11 @@ async def target_of(push: PushSubscription, observed: Observed, platform: Platfo
     rds = parsed(SellerRDS, live) if live else ()
     if not isinstance(rds, SellerRDS):
         return None
-    admin = observed.ref(SECRET, decide.admin_secret(rds), namespace)
-    ca_name = decide.ca_secret(rds)
-    ca = raw(observed.ref(SECRET, ca_name, namespace), "ca.crt") if ca_name else b""
-    address = None
-    if rds.spec.external is None:
-        status = (observed.ref(POD, f"{name}-0", namespace) or {}).get("status") or {}
-        address = status.get("podIP")
-        if not address:
-            return None
-    if not raw(admin, "password") or (not ca and (rds.spec.external is None or rds.spec.external.tls == "VerifyCA")):
-        return None
-    login = {key: raw(admin, key) for key in ("username", "password")}
+    pod = observed.ref(POD, f"{name}-0", namespace)
     denied = platform.external_databases.denied_networks
-    return await admin_target(rds, login, ca or None, denied, database=push.spec.database_name, pod_address=address)
+    return await way_in(
+        rds, lambda secret: observed.ref(SECRET, secret, namespace), pod, denied, push.spec.database_name
+    )
 
 
 async def _facts(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from cairn.api import pods
 from cairn.api.conditions import Condition, Reason, not_ready, progressing, ready
+from cairn.api.database import Database
 from cairn.api.pushsubscription import PushSubscription
 from cairn.api.resize import Limits, Resize, Step, limits
 from cairn.api.resources import DEPLOYMENT, POD, Obj
@@ -15,7 +16,6 @@ from cairn.calendar.cost import Charge
 from cairn.calendar.freeze import deferred
 from cairn.engine.kind import Observed
 from cairn.push import objects
-from cairn.push.decide import Database
 from cairn.push.facts import Facts
 
 

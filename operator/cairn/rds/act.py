@@ -12,6 +12,7 @@ import asyncpg
 
 from cairn.api import resize
 from cairn.api.conditions import Reason
+from cairn.api.database import Address
 from cairn.api.platform import Platform
 from cairn.api.resources import POD, PVC, SECRET, Obj, Ref
 from cairn.api.secrets import raw, secret, text
@@ -19,7 +20,7 @@ from cairn.api.sellerrds import SellerRDS
 from cairn.engine.kind import Action, ActionError, Io, Observed
 from cairn.rds import credentials, objects
 from cairn.rds.certificates import new_ca, new_certificate
-from cairn.rds.credentials import Address, Login
+from cairn.rds.credentials import Login
 from cairn.rds.probe import target_of
 from cairn.sql.errors import SqlError
 from cairn.sql.logins import grant_connect, hold, refuse_others, reload_config

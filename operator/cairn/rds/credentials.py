@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from urllib.parse import quote
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from cairn.api.database import Address, connection_data
 from cairn.api.resources import SECRET, Obj
 from cairn.api.secrets import raw, text
 from cairn.engine.kind import Observed
@@ -33,15 +33,6 @@ class Login:
     role: str
     username: str
     database: str
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where clients connect, and the authority they check the server against (PEM, public)."""
-
-    host: str
-    port: int
-    ca: str
 
 
 def ca_secret(name: str) -> str:
@@ -92,21 +83,8 @@ def secret_names(name: str, databases: Iterable[str]) -> tuple[str, ...]:
 
 
 def connection(login: Login, address: Address, password: str) -> dict[str, str]:
-    """What a connection Secret holds, by the keys of servicebinding.io."""
-    port = str(address.port)
-    login_part = f"{login.username}:{quote(password, safe='')}"
-    where = f"[{address.host}]" if ":" in address.host else address.host
-    return {
-        "type": "postgresql",
-        "provider": "cairn",
-        "host": address.host,
-        "port": port,
-        "username": login.username,
-        "password": password,
-        "database": login.database,
-        "uri": f"postgresql://{login_part}@{where}:{port}/{login.database}?sslmode=require",
-        "ca.crt": address.ca,
-    }
+    """What the login's Secret holds."""
+    return connection_data(address, login.username, login.database, password)
 
 
 def outdated(login: Login, address: Address, secret: Obj | None) -> bool:

@@ -16,9 +16,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from cairn.api.conditions import Condition, Reason, not_ready, progressing, ready
+from cairn.api.database import Address
 from cairn.api.resources import Obj
 from cairn.engine.kind import Action, Observed
-from cairn.rds.credentials import Address, Login
+from cairn.rds.credentials import Login
 
 FACTS = "server"
 HOLDER = "cairn: "

@@ -6,13 +6,14 @@ from __future__ import annotations
 from datetime import datetime
 
 from cairn.api.conditions import Condition, Reason, not_ready, progressing
+from cairn.api.database import Address
 from cairn.api.platform import Platform
 from cairn.api.resources import SECRET, Obj
 from cairn.api.secrets import is_cairns, raw, text
 from cairn.api.sellerrds import External, SellerRDS
 from cairn.engine.kind import Action, Observed, Plan
 from cairn.rds import credentials, databases, report
-from cairn.rds.credentials import Address, Login
+from cairn.rds.credentials import Login
 
 
 def plan_external(rds: SellerRDS, observed: Observed, now: datetime, platform: Platform) -> Plan:

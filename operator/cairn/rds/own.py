@@ -11,6 +11,7 @@ from cryptography import x509
 
 from cairn.api import pods
 from cairn.api.conditions import Condition, Reason, not_ready, progressing
+from cairn.api.database import Address
 from cairn.api.platform import Platform
 from cairn.api.resize import Step, resize, within_quota
 from cairn.api.resources import LIMITRANGE, POD, RESOURCEQUOTA, SECRET, STATEFULSET, Obj
@@ -23,7 +24,6 @@ from cairn.calendar.fit import Site, peak_fits
 from cairn.engine.kind import Action, Child, Observed, Plan
 from cairn.rds import config, credentials, databases, decide, objects, report, sizing, upkeep, volume
 from cairn.rds.case import Case
-from cairn.rds.credentials import Address
 
 RENDERINGS = {"1": objects.stateful_set}
 """Every rendering that a running server may have. Cairn's upgrade adds one; it never changes one that stands here."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from cairn.api.conditions import Reason
+from cairn.api.database import admin_secret, ca_secret
+from cairn.api.resources import Obj
+from cairn.api.secrets import raw
 from cairn.api.sellerrds import SellerRDS
 from cairn.sql.errors import SqlError
 from cairn.sql.postgresql import Target
@@ -43,6 +46,26 @@ async def admin_target(
     address = await allowed_address(external.host, external.port, denied)
     checked = ca if external.tls == "VerifyCA" else None
     return Target(external.host, external.port, database, user, password, checked, verify_host=False, address=address)
+
+
+async def way_in(
+    rds: SellerRDS, secret: Callable[[str], Obj | None], pod: Obj | None, denied: Networks, database: str
+) -> Target | None:
+    """The operator's way into a database, for whoever uses it beside its SellerRDS. None while there is none.
+
+    secret: of the server's namespace, by name; pod: of a server of our own
+    """
+    admin, ca_name = secret(admin_secret(rds)), ca_secret(rds)
+    ca = raw(secret(ca_name), "ca.crt") if ca_name else b""
+    address = None
+    if rds.spec.external is None:
+        address = ((pod or {}).get("status") or {}).get("podIP")
+        if not address:
+            return None
+    if not raw(admin, "password") or (not ca and (rds.spec.external is None or rds.spec.external.tls == "VerifyCA")):
+        return None
+    login = {key: raw(admin, key) for key in ("username", "password")}
+    return await admin_target(rds, login, ca or None, denied, database=database, pod_address=address)
 
 
 async def allowed_address(host: str, port: int, denied: Networks) -> str:

@@ -15,12 +15,13 @@ import pytest
 from cryptography import x509
 
 from cairn.api.conditions import Reason
+from cairn.api.database import Address
 from cairn.api.platform import Platform
 from cairn.api.resources import SECRET, Obj, Ref, ref_of
 from cairn.api.sellerrds import SellerRDS
 from cairn.engine.kind import Action, ActionError, Io, Observed
 from cairn.rds import act as deeds
-from cairn.rds.credentials import Address, admin_login, connection
+from cairn.rds.credentials import admin_login, connection
 from cairn.sql.postgresql import Target, tls_context
 from unit.rds import world
 from unit.rds.world import NAMESPACE, rds

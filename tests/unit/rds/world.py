@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from cairn.api.database import Address
 from cairn.api.platform import Platform
 from cairn.api.resources import Obj, ref_of
 from cairn.engine.kind import Observed, Plan
@@ -97,7 +98,7 @@ def secret(name: str, uid: str = "uid-1", **data: str | bytes) -> Obj:
 
 def secrets(uid: str = "uid-1", databases: Iterable[str] = ("shop",)) -> tuple[Obj, ...]:
     """Every Secret as the actions would have made it."""
-    address = credentials.Address(objects.host("shop-db", NAMESPACE), 5432, CA["ca.crt"].decode())
+    address = Address(objects.host("shop-db", NAMESPACE), 5432, CA["ca.crt"].decode())
     logins = credentials.logins("shop-db", NAMESPACE, databases, Observed())
     found = [
         secret("shop-db-ca", uid, ca_crt=CA["ca.crt"], ca_key=CA["ca.key"]),

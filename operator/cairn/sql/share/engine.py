@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -49,7 +49,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """What the audit shall say about the changes that a `settle` makes. reasons: by party; drift needs none"""
+    """What the audit shall say about the changes that a `settle` makes.
+
+    reasons: by a grant's key, else by a party's id; contracts: by a grant's key. Drift needs neither
+    """
 
     actor: str
     tenant: str
@@ -78,6 +81,9 @@ class Share(Protocol):
 
     async def erase(self, design: Design, shop: str, ouid: str, why: Why) -> None:
         """Leave a buyer out of every view, for good."""
+
+    async def record(self, records: Sequence[Record]) -> None:
+        """Append to the audit what is no change of rights: a consent, a refusal."""
 
     async def audit(self, since: datetime | None = None, limit: int = 1000) -> list[Mapping[str, object]]:
         """Rows of the audit, oldest first: seq, at, action, actor, subject, reason, contract, before, after, hash."""

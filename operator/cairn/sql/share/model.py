@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -47,6 +47,20 @@ class Buyer:
 
 
 @dataclass(frozen=True, slots=True)
+class Master:
+    """A view of `platform` that tells whose an order or a buyer is: what published rows are joined to.
+
+    tid: its column of the order's number, where it is the one that holds orders; at most one master has it
+    buyer: with `ouid` it tells buyers
+    """
+
+    dataset: str
+    time: str
+    tid: str | None = None
+    buyer: Buyer = field(default_factory=Buyer)
+
+
+@dataclass(frozen=True, slots=True)
 class PlatformSource:
     """`platform.<dataset>`. time: the column that a window of days is counted from; shop_id stands in each row"""
 
@@ -61,7 +75,7 @@ class PublishedSource:
 
     The row's shop, its time and its buyer are those of the order (tid) or of the buyer (ouid, omid) that the key names;
     a key that names more than one of them is a conflict: such rows are left out and counted. The key itself is shown
-    only if it is among the view's columns.
+    only if it is among the view's columns. A table without a mapping has no shop: all of its rows are shown.
     """
 
     party: str
@@ -149,6 +163,7 @@ class Design:
     id: of the database in generated names, [a-z2-7]{16}; its owner role is own<id>
     readers: roles that others rightly gave SELECT on platform.* (the SellerRDS's own reader)
     ended: keys of grants that have ended: none of them comes back, whatever a clock says
+    masters: where orders and buyers stand
     parties: those admitted. What stands of any other is taken away; tables and work schemas of theirs stay, unreachable
     """
 
@@ -159,3 +174,4 @@ class Design:
     views: tuple[View, ...] = ()
     readers: tuple[str, ...] = ()
     ended: frozenset[str] = frozenset()
+    masters: tuple[Master, ...] = ()

@@ -11,7 +11,8 @@ from datetime import datetime
 @dataclass(frozen=True, slots=True, order=True)
 class Entry:
     """One right: on an object (`table s….trade`, `schema p…`, `role g…`, `database shop`), for one grantee, by one
-    grantor. column: "" for the whole object. In the engine's own words for objects and privileges."""
+    grantor. column: "" for the whole object. grantor: "" for the object's owner, who alone grants rightly. In the
+    engine's own words for objects and privileges."""
 
     object: str
     column: str
@@ -75,6 +76,7 @@ class Observation:
     """What a look at the database found.
 
     ended: keys of grants that the database remembers to have ended
+    at: the database's clock, or what was last written there by the push if that is later
     verifiers: for each login, whether the password that was given for it opens it
     """
 
@@ -83,6 +85,7 @@ class Observation:
     ended: frozenset[str] = frozenset()
     verifiers: Mapping[str, bool] = field(default_factory=dict)
     publications: Mapping[str, Publication] = field(default_factory=dict)
+    at: datetime | None = None
 
 
 def difference(wanted: State, found: State) -> Difference:

@@ -9,10 +9,14 @@ from functools import cache
 from pydantic import BaseModel
 
 from cairn.api.base import CustomObject
+from cairn.api.integrationapp import IntegrationApp
+from cairn.api.integrationtenant import IntegrationTenant
 from cairn.api.operation import Operation
 from cairn.api.promotion import Promotion
 from cairn.api.pushsubscription import PushSubscription
 from cairn.api.resources import (
+    INTEGRATIONAPP,
+    INTEGRATIONTENANT,
     OPERATION,
     PROMOTION,
     PUSHSUBSCRIPTION,
@@ -256,6 +260,31 @@ CRDS = (
             Column("Datasets", ".spec.datasets", description="Kinds of records.", wide=True),
             Column("Restarts", ".status.worker.restarts", "integer", "Restarts of the worker.", wide=True),
             *_COST,
+        ),
+    ),
+    Crd(
+        INTEGRATIONTENANT,
+        IntegrationTenant,
+        "itenant",
+        (
+            Column("Database", ".spec.databaseRef.name", description="The SellerRDS that holds the data."),
+            Column("Verified", _condition("AclVerified", "status"), description="Whether all rights are exact."),
+            Column("At", ".status.verifiedAt", "date", "When they were last found to be."),
+            Column("Pending", _condition("PendingConsent", "status"), description="Whether an app waits for consent."),
+            Column("Next", ".status.next.what", description="What happens next by the calendar.", wide=True),
+        ),
+    ),
+    Crd(
+        INTEGRATIONAPP,
+        IntegrationApp,
+        "iapp",
+        (
+            Column("Tenant", ".status.tenant", description="The IntegrationTenant that admits it."),
+            Column("Granted", ".status.granted", description="Contracts of which something is effective."),
+            Column("Pending", _condition("PendingConsent", "status"), description="Whether it waits for consent."),
+            Column("Secret", ".status.secretName", description="Secret with the connection."),
+            Column("Denied", ".status.denied", description="Optional columns that are not granted.", wide=True),
+            Column("Passwords", ".status.credentialGeneration", "integer", "How many it has had.", wide=True),
         ),
     ),
 )

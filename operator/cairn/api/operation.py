@@ -7,17 +7,23 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from cairn.api.base import NAME_LENGTH, CustomObject, EntryName, Model, ObjectName, Status
+from cairn.api.base import NAME_LENGTH, CustomObject, EntryName, Model, ObjectName, ShopId, Status
 from cairn.api.rules import Rule
 from cairn.api.schedule import Moment
 
-MACHINE_ONLY = ("snapshot", "restore", "clone")
+ACTIONS = {
+    "SellerVM": ("clone", "restart", "restore", "snapshot", "start", "stop"),
+    "SellerRDS": ("restart", "start", "stop"),
+    "IntegrationTenant": ("erase",),
+}
+"""What can be done to what."""
+_CONFIRMED = ("restore", "erase")
 
 
 class Target(Model):
     """What it is done to, in the same namespace."""
 
-    kind: Literal["SellerRDS", "SellerVM"]
+    kind: Literal["IntegrationTenant", "SellerRDS", "SellerVM"]
     """Kind of the resource."""
     name: ObjectName
     """Name of the resource."""
@@ -28,6 +34,10 @@ class Args(Model):
 
     snapshot: ObjectName | None = None
     """For restore: the VolumeSnapshot that the stopped machine's disk is made from."""
+    shop: ShopId | None = None
+    """For erase: the shop that the buyer bought in."""
+    ouid: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9_=+/.-]+$")] | None = None
+    """For erase: the buyer, by the ouid in that shop."""
     name: EntryName | None = None
     """For clone: name of the new SellerVM. For snapshot: name of the snapshot, by default the Operation's."""
 
@@ -48,9 +58,12 @@ SPEC_RULES = (
     Rule(
         name="action-of-the-kind",
         field="action",
-        cel="self.target.kind == 'SellerVM' || !(self.action in ['snapshot', 'restore', 'clone'])",
-        twin=lambda new, _: new["target"]["kind"] == "SellerVM" or new["action"] not in MACHINE_ONLY,
-        message="spec.action {value} is for a SellerVM only: a SellerRDS knows start, stop and restart",
+        cel=" || ".join(
+            f"(self.target.kind == '{kind}' && self.action in {list(known)})" for kind, known in ACTIONS.items()
+        ),
+        twin=lambda new, _: new["action"] in ACTIONS[new["target"]["kind"]],
+        message="spec.action {value} is nothing that can be done to it: a SellerRDS knows start, stop and restart, an"
+        " IntegrationTenant erase, a SellerVM all others",
     ),
     Rule(
         name="restore-needs-snapshot",
@@ -71,11 +84,21 @@ SPEC_RULES = (
         reason="FieldValueRequired",
     ),
     Rule(
-        name="restore-needs-confirmation",
+        name="erase-needs-a-buyer",
+        field="args.ouid",
+        cel="(self.action == 'erase') == self.?args.?ouid.hasValue()"
+        " && (self.action == 'erase') == self.?args.?shop.hasValue()",
+        twin=lambda new, _: all((new["action"] == "erase") == (key in new.get("args", {})) for key in ("ouid", "shop")),
+        message="spec.args.shop and ouid are for the action erase, which needs both: add them, or remove them",
+        reason="FieldValueRequired",
+    ),
+    Rule(
+        name="confirmed",
         field="confirm",
-        cel="self.action != 'restore' || (has(self.confirm) && self.confirm == self.target.name)",
-        twin=lambda new, _: new["action"] != "restore" or new.get("confirm") == new["target"]["name"],
-        message="spec.confirm must repeat the target's name: restore replaces the machine's disk (the old one is kept)",
+        cel="!(self.action in ['restore', 'erase']) || (has(self.confirm) && self.confirm == self.target.name)",
+        twin=lambda new, _: new["action"] not in _CONFIRMED or new.get("confirm") == new["target"]["name"],
+        message="spec.confirm must repeat the target's name: restore replaces the machine's disk (the old one is kept),"
+        " erase hides a buyer from every app for good",
         reason="FieldValueRequired",
     ),
 )
@@ -88,12 +111,12 @@ class OperationSpec(Model):
 
     target: Target
     """What it is done to."""
-    action: Literal["clone", "restart", "restore", "snapshot", "start", "stop"]
+    action: Literal["clone", "erase", "restart", "restore", "snapshot", "start", "stop"]
     """What is done."""
     args: Args | None = None
     """What the deed needs beside its target."""
     confirm: ObjectName | None = None
-    """For restore: the target's name once more."""
+    """For restore and erase: the target's name once more."""
 
 
 class Result(Model):
@@ -127,7 +150,8 @@ class OperationStatus(Status):
 
 
 class Operation(CustomObject):
-    """One deed on a SellerVM or SellerRDS: start, stop, restart, snapshot, restore, clone."""
+    """One deed: start, stop, restart, snapshot, restore or clone a SellerVM or SellerRDS, erase a buyer from what an
+    IntegrationTenant shares."""
 
     rules: ClassVar[tuple[Rule, ...]] = (NAME_LENGTH,)
 

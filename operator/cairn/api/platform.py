@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_camel
 
 from cairn.api.base import ObjectName, Quantity
@@ -114,6 +115,38 @@ class VirtualMachines(Setting):
     """Where no image is downloaded from (image.http, image.registry), whatever a seller's spec says."""
 
 
+_PLACEHOLDER = re.compile(r"\{([a-z]+)\}")
+
+
+class Identity(Setting):
+    """Where people sign in once for all: what is delivered to apps, in the Secret with their connection."""
+
+    issuer: Annotated[str, Field(pattern=r"^https://[^\s?#]+$", max_length=512)] | None = None
+    """The OpenID Connect issuer. Without one nothing about signing in is delivered."""
+    client_id: Annotated[str, Field(min_length=1, max_length=255)] = "{namespace}"
+    """Client of an app: `{namespace}` is that of the app, `{seller}` the seller's id, `{app}` the app's name. One for
+    each app: a token for one app must be none for another, and none for the API server."""
+    role_claim: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_./:-]{0,127}$")] = "cairn_role"
+    """Claim of the ID token with the account's role: owner, operator, finance, support or viewer."""
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Where the issuer is: apps may connect there, to the port of its URL."""
+
+    @field_validator("client_id")
+    @classmethod
+    def _one_per_app(cls, value: str) -> str:
+        used = set(_PLACEHOLDER.findall(value))
+        if unknown := used - {"namespace", "seller", "app"}:
+            raise ValueError(f"{{{min(unknown)}}} is not known: there are {{namespace}}, {{seller}} and {{app}}")
+        if not ("namespace" in used or {"seller", "app"} <= used):
+            raise ValueError("must hold {namespace}, or {seller} and {app}: every app needs a client of its own")
+        return value
+
+    def client_id_of(self, namespace: str, seller_id: str, app: str) -> str:
+        """The client of one app."""
+        values = {"namespace": namespace, "seller": seller_id, "app": app}
+        return _PLACEHOLDER.sub(lambda found: values[found[1]], self.client_id)
+
+
 class Platform(Setting):
     """All settings. Every one has a default that suits the demo; production names images, bus and networks."""
 
@@ -129,6 +162,8 @@ class Platform(Setting):
     """Limits to databases that Cairn doesn't run."""
     virtual_machines: VirtualMachines = VirtualMachines()
     """What machines need of the platform."""
+    identity: Identity = Identity()
+    """Where people sign in once for all."""
     elastic_nodes: bool = False
     """Whether a cluster autoscaler adds nodes: then too little free on nodes makes PeakFits Unknown, not False."""
     operation_days: Annotated[int, Field(ge=1, le=365)] = 7

@@ -56,6 +56,8 @@ PUSHSUBSCRIPTION = Resource(GROUP, VERSION, "PushSubscription", "pushsubscriptio
 SELLERVM = Resource(GROUP, VERSION, "SellerVM", "sellervms")
 PROMOTION = Resource(GROUP, VERSION, "Promotion", "promotions", namespaced=False)
 OPERATION = Resource(GROUP, VERSION, "Operation", "operations")
+INTEGRATIONTENANT = Resource(GROUP, VERSION, "IntegrationTenant", "integrationtenants")
+INTEGRATIONAPP = Resource(GROUP, VERSION, "IntegrationApp", "integrationapps")
 
 NAMESPACE = Resource("", "v1", "Namespace", "namespaces", namespaced=False)
 POD = Resource("", "v1", "Pod", "pods")

@@ -11,7 +11,7 @@ from cairn.api.base import Count, CustomObject, Model, Money, Quantity, Status, 
 from cairn.api.resources import Obj
 from cairn.api.rules import Rule, Value, between, immutable, multiple, same_quantity
 
-PlanFor = Literal["PushSubscription", "Seller", "SellerRDS", "SellerVM"]
+PlanFor = Literal["IntegrationApp", "PushSubscription", "Seller", "SellerRDS", "SellerVM"]
 Connections = Annotated[int, Field(ge=5, le=10000)]
 
 
@@ -29,10 +29,12 @@ class Size(Model):
     memory: Quantity | None = None
     """Memory, such as 16Gi."""
     storage: Quantity | None = None
-    """Storage: for a Seller the most that all volumes may hold, for a SellerRDS or SellerVM the size of its volume that
-    is included."""
+    """Storage: for a Seller or an IntegrationApp the most that all volumes may hold, for a SellerRDS or SellerVM the
+    size of its volume that is included."""
     connections: Connections | None = None
     """For a SellerRDS: connections that clients may open."""
+    pods: Annotated[int, Field(ge=1, le=10000)] | None = None
+    """For an IntegrationApp: the most pods in its namespace."""
 
 
 class Price(Model):
@@ -71,7 +73,7 @@ class Peak(Model):
 
 
 MEMORY_STEP = 2 * 1024 * 1024
-SIZE_KEYS = ("cpu", "memory", "storage", "connections")
+SIZE_KEYS = ("cpu", "memory", "storage", "connections", "pods")
 
 
 def _needs(kind: str, *keys: str) -> Rule:
@@ -93,8 +95,8 @@ _CPU, _MEMORY, _STORAGE = (same_quantity(f"size.{key}") for key in ("cpu", "memo
 def _same_size(new: Obj, old: Obj) -> bool:
     if new["for"] != old["for"]:  # one complaint is enough
         return True
-    connections = (new["size"].get("connections"), old["size"].get("connections"))
-    return connections[0] == connections[1] and all(holds(new, old) for _, holds in (_CPU, _MEMORY, _STORAGE))
+    numbers = [(size["size"].get("connections"), size["size"].get("pods")) for size in (new, old)]
+    return numbers[0] == numbers[1] and all(holds(new, old) for _, holds in (_CPU, _MEMORY, _STORAGE))
 
 
 def _none_edited(new: Obj, old: Obj) -> bool:
@@ -128,6 +130,7 @@ SPEC_RULES = (
     _needs("SellerRDS", "cpu", "memory", "storage", "connections"),
     _needs("SellerVM", "cpu", "memory", "storage"),
     _needs("PushSubscription", "cpu", "memory"),
+    _needs("IntegrationApp", "cpu", "memory", "storage", "pods"),
     Rule(
         name="vm-size-whole",
         field="size",
@@ -155,7 +158,8 @@ SPEC_RULES = (
         name="size-immutable",
         field="size",
         cel=f"self.__for__ != oldSelf.__for__ || {_CPU[0]} && {_MEMORY[0]} && {_STORAGE[0]}"
-        " && self.size.?connections.orValue(0) == oldSelf.size.?connections.orValue(0)",
+        " && self.size.?connections.orValue(0) == oldSelf.size.?connections.orValue(0)"
+        " && self.size.?pods.orValue(0) == oldSelf.size.?pods.orValue(0)",
         twin=_same_size,
         message="spec.size of a plan can't be changed, since that would resize all who use it: make a new plan and"
         " point planRef at it",
@@ -234,7 +238,8 @@ class ServicePlanStatus(Status):
 
 
 class ServicePlan(CustomObject):
-    """A named size with a price, which a Seller, SellerVM, SellerRDS or PushSubscription refers to by planRef."""
+    """A named size with a price, which a Seller, SellerVM, SellerRDS, PushSubscription or an IntegrationTenant's app
+    refers to by planRef."""
 
     kind: Literal["ServicePlan"] = "ServicePlan"
     spec: ServicePlanSpec

@@ -7,8 +7,9 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
-from cairn.api.platform import Platform
+from cairn.api.platform import Identity, Platform
 
 
 def test_load_of_an_empty_file_is_all_defaults(tmp_path: Path) -> None:
@@ -45,3 +46,20 @@ def test_load_of_a_wrong_setting_names_it(tmp_path: Path, text: str) -> None:
 
 def test_postgresql_image_is_that_of_the_version() -> None:
     assert Platform().images.postgresql_of("17") == "postgres:17"
+
+
+def test_identity_gives_every_app_a_client_of_its_own() -> None:
+    assert Identity().client_id_of("cairn-2088-erp-bolt", "2088", "erp-bolt") == "cairn-2088-erp-bolt"
+    assert Identity(client_id="{app}@{seller}").client_id_of("n", "2088", "erp-bolt") == "erp-bolt@2088"
+
+
+@pytest.mark.parametrize("template", ["cairn-console", "{app}", "{seller}", "{namespace}-{uid}"])
+def test_identity_refuses_a_client_that_several_apps_would_share(template: str) -> None:
+    with pytest.raises(ValidationError):
+        Identity(client_id=template)
+
+
+@pytest.mark.parametrize("issuer", ["http://id.example.com", "https://id.example.com/?x", "id.example.com"])
+def test_identity_refuses_an_issuer_that_is_no_plain_https_url(issuer: str) -> None:
+    with pytest.raises(ValidationError):
+        Identity(issuer=issuer)

@@ -44,7 +44,7 @@ def test_main_crds_writes_one_file_for_each_kind(tmp_path: Path, capsys: pytest.
     names = sorted(path.name for path in (tmp_path / "crds").iterdir())
     assert names == sorted(f"{crd.resource.plural}.yaml" for crd in CRDS)
     assert main(["crds"]) == 0
-    assert capsys.readouterr().out.count("kind: CustomResourceDefinition\n") == len(CRDS) == 7
+    assert capsys.readouterr().out.count("kind: CustomResourceDefinition\n") == len(CRDS) == 9
 
 
 def test_main_check_imports_nothing_that_talks_to_anything() -> None:

@@ -7,15 +7,16 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
+import msgspec
 import yaml
 from kubernetes.aio import client as kubernetes_client
 from kubernetes.aio import config as kubernetes_config
@@ -78,6 +79,9 @@ class KubernetesTransport:
     """Through the official client's connection pool, TLS and authentication; none of its models."""
 
     def __init__(self, configuration: Any, *, in_flight: int = 32, timeout_seconds: float = 10.0) -> None:
+        # With trust_env aiohttp reads the environment and ~/.netrc anew for every request: a tenth of a busy operator.
+        configuration.client_session_kwargs = {"trust_env": False}
+        configuration.proxy = configuration.proxy or _proxy(configuration.host)
         self._api = kubernetes_client.ApiClient(configuration)
         self._api.user_agent = f"cairn/{__version__}"
         self._host = configuration.host.rstrip("/")
@@ -104,14 +108,20 @@ class KubernetesTransport:
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise UnavailableError(0, f"no answer from the API server: {str(error) or type(error).__name__}") from error
         try:
-            parsed = json.loads(raw) if raw else {}
-        except ValueError:
+            parsed = msgspec.json.decode(raw) if raw else {}
+        except ValueError:  # of msgspec, or of a text that is not UTF-8
             parsed = {"message": raw[:200].decode(errors="replace")}
         return Response(answer.status, parsed, retry_after)
 
     async def close(self) -> None:
         await self._api.close()
         await asyncio.sleep(TLS_ENDS_SECONDS)
+
+
+def _proxy(host: str) -> str | None:
+    """The proxy that the environment names for this URL, as curl would take it."""
+    parts = urlsplit(host)
+    return None if proxy_bypass(parts.netloc) else getproxies().get(parts.scheme)
 
 
 async def load_configuration(kubeconfig: str | None, context: str | None) -> Any:

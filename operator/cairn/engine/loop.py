@@ -31,6 +31,9 @@ COUNT_SECONDS = 10.0
 CROWD_SECONDS = 1.0
 """Who wanted many objects is woken this long after the first of them changed: most often others change, too."""
 
+WATCHES_BEGIN_SECONDS = 5.0
+"""kopf is started anew when APIs come or go. What was deleted while nobody watched is found this long after."""
+
 UNSETTLED_PASSES = 12
 """A database takes five or six to stand. From then on a pass that wants another one has to wait, ever longer."""
 
@@ -74,6 +77,7 @@ class Engine:
         self.missing: frozenset[Resource] = frozenset()
         self.discovered = asyncio.Event()
         self.regrouped = asyncio.Event()
+        self._rewatched = asyncio.Event()
         self.reconciler = Reconciler(
             by_resource, cluster, self.store, self.watched, clock or Clock(), lambda: self.missing
         )
@@ -165,7 +169,17 @@ class Engine:
                 log.warning("resync broken off: %s", error.message)
                 await asyncio.sleep(random.uniform(1, 3))  # noqa: S311 - jitter, no secret
                 continue
-            await asyncio.sleep(self.pace.resync_seconds * random.uniform(0.8, 1.2))  # noqa: S311
+            await self._next_resync()
+
+    async def _next_resync(self) -> None:
+        """The period's end, or a moment after the watches began anew."""
+        self._rewatched.clear()
+        try:
+            async with asyncio.timeout(self.pace.resync_seconds * random.uniform(0.8, 1.2)):  # noqa: S311
+                await self._rewatched.wait()
+                await asyncio.sleep(WATCHES_BEGIN_SECONDS)
+        except TimeoutError:
+            return
 
     async def discover(self) -> None:
         """Which optional APIs are there. What changed since the last look wakes the watches and every object."""
@@ -178,6 +192,7 @@ class Engine:
         if missing != self.missing:
             self.missing = missing
             self.regrouped.set()
+            self._rewatched.set()
             for resource in self.parents:
                 for ref in self.store.all(resource):
                     self.queue.add(ref, live=False)

@@ -33,6 +33,9 @@ from cairn.engine.store import Store
 FINALIZER = "cairn.dev/teardown"
 FINALIZER_MANAGER = "cairn-finalizer"
 PROBE_SECONDS = 10.0
+NOTHING_YET = "1"
+"""As the resourceVersion of an object that is applied: it is made, and the server refuses it where one stands already.
+No object ever has this one."""
 UNSAID_PASSES = 3
 """So many passes in a row that change something, and are followed by another at once, write no status."""
 
@@ -158,16 +161,17 @@ class Reconciler:
     async def _apply_one(self, owner: Obj, observed: Observed, child: Child) -> bool:
         desired = render.finish(child, owner)
         ref = ref_of(desired)
-        live = observed.children.get(ref) or await self.cluster.get(ref)
-        if live is not None:
+        live = observed.children.get(ref)
+        if live is None:
+            desired["metadata"]["resourceVersion"] = NOTHING_YET
+        else:
             if not is_own(live, owner, adopt=child.adopt):
                 raise StandsInTheWayError(ref)
             if self._stands(ref, desired, live):
                 return False
             desired["metadata"]["uid"] = live["metadata"]["uid"]
         try:
-            # nothing stands there yet: without force, what somebody makes this very moment is not overrun
-            answer = await self.cluster.apply(desired, force=live is not None)
+            answer = await self.cluster.apply(desired)
         except ConflictError as error:
             await self._judge(ref, owner, child)
             raise StandsInTheWayError(ref) from error
@@ -181,6 +185,8 @@ class Reconciler:
         live = await self.cluster.get(ref)
         if live is None:
             self.store.drop(ref)
+        elif is_own(live, owner, adopt=child.adopt):
+            self._keep(live)
         if live is None or is_own(live, owner, adopt=child.adopt):
             raise UnavailableError(409, f"{ref} changed meanwhile; looking again")
 

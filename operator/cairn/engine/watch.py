@@ -104,6 +104,19 @@ def _observe(engine: Engine, registry: kopf.OperatorRegistry, resource: Resource
         engine.seen(_plain(resource, event["object"]), deleted=event["type"] == "DELETED")
 
 
+class _NoDifferences(kopf.DiffBaseStorage):  # type: ignore[misc]
+    """kopf copies every object of every event to find out what changed in it. Nobody here asks that."""
+
+    def build(self, **_: Any) -> kopf.BodyEssence:
+        return kopf.BodyEssence({})
+
+    def fetch(self, **_: Any) -> None:
+        return None
+
+    def store(self, **_: Any) -> None:
+        return None
+
+
 def _plain(resource: Resource, raw: Any) -> Obj:
     meta = {key: value for key, value in raw["metadata"].items() if key != "managedFields"}
     return {**raw, "apiVersion": resource.api_version, "kind": resource.kind, "metadata": meta}
@@ -114,6 +127,7 @@ def settings(engine: Engine) -> kopf.OperatorSettings:
     chosen = kopf.OperatorSettings()
     chosen.peering.standalone = True  # never pause because of somebody else's kopf: our Lease elects
     chosen.persistence.finalizer = "cairn.dev/kopf"  # kopf removes its own on sight: it must not be named as ours
+    chosen.persistence.diffbase_storage = _NoDifferences()
     chosen.scanning.disabled = True  # our CRDs come with the chart; saves rights on every CRD and namespace
     chosen.posting.enabled = False  # events are the engine's
     chosen.networking.request_timeout = 30  # default 300: a hung request would block a kind for minutes

@@ -82,8 +82,13 @@ class Share(Protocol):
     async def erase(self, design: Design, shop: str, ouid: str, why: Why) -> None:
         """Leave a buyer out of every view, for good."""
 
-    async def record(self, records: Sequence[Record]) -> None:
+    async def record(self, design: Design, tenant: str, records: Sequence[Record]) -> None:
         """Append to the audit what is no change of rights: a consent, a refusal."""
 
-    async def audit(self, since: datetime | None = None, limit: int = 1000) -> list[Mapping[str, object]]:
-        """Rows of the audit, oldest first: seq, at, action, actor, subject, reason, contract, before, after, hash."""
+    async def audit(
+        self, design: Design, since: datetime | None = None, limit: int = 1000
+    ) -> list[Mapping[str, object]]:
+        """Rows of the audit, oldest first; of many the newest `limit`.
+
+        seq, at, action, actor, tenant, subject, reason, contract, before, after, prev, hash
+        """

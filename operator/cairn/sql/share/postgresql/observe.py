@@ -1,0 +1,305 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A look at the database of a session: catalogs, and those of Cairn's small tables that are as Cairn made them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from cairn.api.conditions import Reason
+from cairn.sql.errors import SqlError
+from cairn.sql.postgresql import Connection
+from cairn.sql.quoting import identifier
+from cairn.sql.share.model import Design
+from cairn.sql.share.names import OWNED, group, own_role
+from cairn.sql.share.postgresql import catalog
+from cairn.sql.share.postgresql.base import BASE, ROUTINES, published_spec
+from cairn.sql.share.postgresql.desired import owned, table_digest, view_digest
+from cairn.sql.share.postgresql.facts import MARK, PUBLIC, Applied, Facts, Relation, Right
+from cairn.sql.share.postgresql.judge import listed, relation_digest, role_digest_of, tolerated
+from cairn.sql.share.postgresql.views import ZONE, base_views, digest
+from cairn.sql.share.state import Entry, Session, State
+
+KNOWN = frozenset(f"routine audit.{name}()" for name in ROUTINES)
+Row = Mapping[str, Any]
+"""A row of a catalog."""
+
+
+async def look(conn: Connection, design: Design) -> Facts:
+    """All of it in one snapshot, which changes nothing. SqlError(Conflict) where a name of ours is somebody else's."""
+    await conn.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    try:
+        return await _Look(conn, design).facts()
+    finally:
+        if not conn.is_closed():
+            await conn.execute("ROLLBACK")
+
+
+@dataclass(slots=True)
+class _Names:
+    """Of oids."""
+
+    roles: dict[int, str]
+
+    def __getitem__(self, oid: int) -> str:
+        return PUBLIC if oid == 0 else self.roles.get(oid, f"#{oid}")
+
+
+class _Look:
+    def __init__(self, conn: Connection, design: Design) -> None:
+        self.conn, self.design, self.own = conn, design, own_role(design.id)
+
+    async def facts(self) -> Facts:
+        conn, design = self.conn, self.design
+        server = await conn.fetchrow(
+            "SELECT current_user AS admin, current_setting('server_version_num')::int / 10000 AS version,"
+            " (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) AS superuser,"
+            " pg_catalog.statement_timestamp() AS now,"
+            " (SELECT c.relkind = 'r' AND c.relowner = (SELECT oid FROM pg_catalog.pg_roles WHERE rolname ="
+            " current_user) FROM pg_catalog.pg_class c WHERE c.oid ="
+            " pg_catalog.to_regclass('sys_info.jdp_cursor')) AS witness"
+        )
+        assert server is not None  # noqa: S101 -- one row always
+        names = _Names({row["oid"]: row["rolname"] for row in await conn.fetch("SELECT oid, rolname FROM pg_roles")})
+        roles = await self._roles()
+        schemas = await self._schemas(roles)
+        oids = [row["oid"] for row in roles.values()], [row["oid"] for row in schemas.values()]
+        owners = {name: row["owner"] for name, row in schemas.items()}
+        rights = [
+            right
+            for right in await self._rights(oids, names, dict(server))
+            if not tolerated(right.entry, design, server["admin"])
+        ]
+        relations, objects = await self._relations(set(schemas))
+        objects |= {f"role {name}": role_digest_of(row) for name, row in roles.items()}
+        objects |= {f"schema {name}": owned(owner) for name, owner in owners.items() if name != "platform"}
+        for row in await conn.fetch(catalog.CLOSED, oids[0]):
+            objects[f"default {row['kind']} {names[row['owner']]}"] = "closed"
+        objects |= await self._routines()
+        objects = {name: made for name, made in objects.items() if listed(name, made, design)}
+        self._clock(objects, rights, witness=bool(server["witness"]))
+        entries: dict[Entry, tuple[Right, ...]] = {}
+        for right in rights:
+            entries[right.entry] = (*entries.get(right.entry, ()), right)
+        rows = await self._rows(objects)
+        members = await self._members(oids[0], names)
+        watched = {name for name, row in roles.items() if name.startswith("u")} | set(rows["due"])
+        return Facts(
+            admin=server["admin"],
+            version=server["version"],
+            superuser=server["superuser"],
+            witness=bool(server["witness"]),
+            clock=await self._now(server["now"], witness=bool(server["witness"])),
+            state=State(
+                frozenset(entries),
+                objects,
+                {
+                    "map.scope": frozenset((row["view_name"], row["shop_id"]) for row in rows["scope"]),
+                    "map.key": frozenset((row["name"],) for row in rows["key"] if not row["retired"]),
+                    "map.due": frozenset((login,) for login in rows["due"]),
+                },
+            ),
+            rights=entries,
+            roles={name: row["rolcanlogin"] for name, row in roles.items()},
+            members=members,
+            schemas=owners,
+            relations=relations,
+            sessions=await self._sessions(watched),
+            ended=frozenset(row["grant_key"] for row in rows["ended"]),
+            retired=frozenset(row["name"] for row in rows["key"] if row["retired"]),
+            due=frozenset(rows["due"]),
+            applied=rows["applied"],
+            databases=await self._databases(oids[0]),
+        )
+
+    async def _roles(self) -> dict[str, Row]:
+        mark = MARK + self.design.id
+        wanted = [self.own]
+        for party in self.design.parties:
+            wanted += [group(party.id), *(login.name for login in party.logins)]
+        rows = await self.conn.fetch(catalog.ROLES, wanted, mark)
+        for row in rows:
+            if row["mark"] != mark:
+                raise SqlError(
+                    Reason.CONFLICT,
+                    f"role {row['rolname']} exists and is not Cairn's: rename or drop it, or COMMENT ON ROLE"
+                    f" {identifier(row['rolname'])} IS '{mark}' after making sure of what it may",
+                )
+        return {row["rolname"]: dict(row) for row in rows}
+
+    async def _schemas(self, roles: Mapping[str, Row]) -> dict[str, Row]:
+        """Cairn's: those of parties known here, and those that belong to one of Cairn's roles."""
+        parties = {party.id for party in self.design.parties}
+        found: dict[str, Row] = {}
+        for row in await self.conn.fetch(catalog.SCHEMAS):
+            name, owner = row["nspname"], row["owner"]
+            if OWNED.fullmatch(name) and name[1:] not in parties and owner not in roles:
+                continue
+            if name in ("map", "audit") and owner not in roles and self.own not in roles:
+                message = f"schema {name} exists and belongs to {owner}: rename it, Cairn needs the name"
+                raise SqlError(Reason.CONFLICT, message)
+            found[name] = dict(row)
+        return found
+
+    async def _rights(self, oids: tuple[list[int], list[int]], names: _Names, server: Row) -> list[Right]:
+        conn, found = self.conn, []
+        for row in await conn.fetch(catalog.RIGHTS, *oids):
+            owner, grantor = names[row["owner"]], names[row["grantor"]]
+            entry = Entry(
+                row["object"],
+                row["col"],
+                names[row["grantee"]],
+                row["privilege_type"],
+                row["is_grantable"],
+                "" if owner == grantor else grantor,
+            )
+            found.append(Right(entry, "object", row["sql"], owner, grantor))
+        for row in await conn.fetch(catalog.LOST, *oids):
+            owner = names[row["owner"]]
+            entry = Entry(row["object"], "", owner, f"no {row['privilege_type']}", grantable=False, grantor="")
+            found.append(Right(entry, "lost", row["sql"], owner, owner))
+        for row in await conn.fetch(catalog.DEFAULT_RIGHTS, *oids):
+            owner, schema = names[row["owner"]], row["nspname"] or "*"
+            entry = Entry(
+                f"default {row['kind']} {owner} {schema}",
+                "",
+                names[row["grantee"]],
+                row["privilege_type"],
+                row["is_grantable"],
+                "",
+            )
+            found.append(Right(entry, "default", schema, owner, names[row["grantor"]]))
+        inherits = "m.inherit_option AND m.set_option" if server["version"] >= 16 else "true"
+        for row in await conn.fetch(catalog.MEMBERS.format(inherits=inherits), oids[0]):
+            role, grantor = names[row["roleid"]], names[row["grantor"]]
+            entry = Entry(
+                f"role {role}",
+                "",
+                names[row["member"]],
+                "MEMBER" if row["inherits"] else "MEMBER in part",
+                row["admin_option"],
+                "" if row["grantor"] == 10 or grantor == server["admin"] else grantor,
+            )
+            found.append(Right(entry, "member", identifier(role), role, grantor))
+        return found
+
+    async def _relations(self, schemas: set[str]) -> tuple[dict[str, Relation], dict[str, str]]:
+        """The relations of Cairn's schemas, and how those are made that are Cairn's to make."""
+        rows = [row for row in await self.conn.fetch(catalog.RELATIONS) if row["nspname"] in schemas]
+        oids = [row["oid"] for row in rows]
+        columns: dict[int, dict[str, tuple[str, bool]]] = {}
+        aliens: dict[int, list[tuple[str, str]]] = {row["oid"]: [] for row in rows}
+        for column in await self.conn.fetch(catalog.COLUMNS, oids):
+            kind = column["typname"] + (f"({column['atttypmod']})" if column["atttypmod"] != -1 else "")
+            kind = kind if column["plain"] else f"another's {kind}"
+            columns.setdefault(column["attrelid"], {})[column["attname"]] = (kind, column["attnotnull"])
+            if column["given"]:
+                aliens[column["attrelid"]].append(("default", column["attname"]))
+        for alien in await self.conn.fetch(catalog.ALIENS, oids):
+            aliens[alien["relation"]].append((alien["kind"], alien["name"]))
+        keys = {row["conrelid"]: tuple(row["columns"]) for row in await self.conn.fetch(catalog.KEYS, oids)}
+        specs = {(s.schema, s.name): s for s in (*BASE, *(published_spec(table) for table in self.design.tables))}
+        relations, objects = {}, {}
+        for row in rows:
+            schema, name, oid = row["nspname"], row["relname"], row["oid"]
+            spec = specs.get((schema, name))
+            if row["secured"]:
+                aliens[oid].append(("row security", ""))
+            if row["inherits"]:
+                aliens[oid].append(("inheritance", ""))
+            allowed = {("trigger", trigger) for trigger in (spec.triggers if spec else ())}
+            missing = [("no trigger", trigger) for _, trigger in sorted(allowed - set(aliens[oid]))]
+            strange = tuple(sorted(set(aliens[oid]) - allowed)) + tuple(missing)
+            relation = Relation(row["relkind"], row["owner"], columns.get(oid, {}), strange, keys.get(oid, ()))
+            relations[f"{schema}.{name}"] = relation
+            if spec is not None or (row["relkind"] == "v" and schema[0] != "p"):
+                objects[f"table {schema}.{name}"] = relation_digest(dict(row), relation, spec)
+        return relations, objects
+
+    async def _routines(self) -> dict[str, str]:
+        found = {}
+        for row in await self.conn.fetch(catalog.ROUTINES):
+            name = f"routine {row['nspname']}.{row['proname']}({row['arguments']})"
+            if name not in KNOWN:
+                continue
+            settings = ", ".join(row["proconfig"] or ())
+            text = (
+                f"CREATE OR REPLACE FUNCTION {row['nspname']}.{row['proname']}() RETURNS trigger LANGUAGE"
+                f" {row['lanname']} SET search_path = {settings.removeprefix('search_path=')}"
+                f" AS $cairn${row['prosrc']}$cairn$"
+            )
+            found[name] = f"{owned(row['owner'])} {digest(text)}" + (" definer" if row["prosecdef"] else "")
+        return found
+
+    def _clock(self, objects: dict[str, str], rights: list[Right], *, witness: bool) -> None:
+        """The clock counts as wanted if it is the one that this database allows: with the push's, where that is."""
+        has = {
+            (right.entry.object, right.entry.privilege)
+            for right in rights
+            if right.entry.grantee == self.own and right.entry.object.endswith((" sys_info", ".jdp_cursor"))
+        }
+        needed = {("schema sys_info", "USAGE"), ("table sys_info.jdp_cursor", "SELECT")} if witness else set()
+        rights[:] = [
+            r for r in rights if not (r.entry.grantee == self.own and _key(r) in needed and not r.entry.column)
+        ]
+        made = {flag: view_digest(self.own, base_views(self.design, witness=flag)["clock"]) for flag in (True, False)}
+        if needed <= has and objects.get("table map.clock") == made[witness]:
+            objects["table map.clock"] = made[True]
+        elif "table map.clock" in objects:
+            objects["table map.clock"] += " not of this database"
+
+    async def _rows(self, objects: Mapping[str, str]) -> dict[str, Any]:
+        """Cairn's small tables, read as their owner; none that is not as Cairn made it."""
+        sound = {
+            spec.name
+            for spec in BASE
+            if objects.get(f"table {spec.schema}.{spec.name}") == table_digest(spec, self.own)
+        }
+        columns = {"key": "name, retired", "scope": "*", "ended": "grant_key", "due": "login", "applied": "state"}
+        found: dict[str, Any] = {name: [] for name in columns}
+        if sound & columns.keys():
+            await self.conn.execute(f"SET LOCAL ROLE {self.own}")
+            for name in sorted(sound & columns.keys()):
+                found[name] = await self.conn.fetch(f"SELECT {columns[name]} FROM map.{name}")
+            await self.conn.execute("RESET ROLE")
+        found["due"] = [row["login"] for row in found["due"]]
+        found["applied"] = Applied.parsed(found["applied"][0]["state"]) if found["applied"] else Applied()
+        return found
+
+    async def _members(self, oids: list[int], names: _Names) -> dict[str, frozenset[str]]:
+        """Who may log in and has a group's rights, however it came by them."""
+        rows = await self.conn.fetch(
+            "WITH RECURSIVE m(role, member) AS (SELECT roleid, member FROM pg_catalog.pg_auth_members"
+            " WHERE roleid = ANY($1) UNION SELECT m.role, a.member FROM m JOIN pg_catalog.pg_auth_members a"
+            " ON a.roleid = m.member) SELECT m.role, m.member FROM m JOIN pg_catalog.pg_roles r ON r.oid = m.member"
+            " WHERE r.rolcanlogin AND NOT r.rolsuper AND r.rolname <> current_user",
+            oids,
+        )
+        found: dict[str, set[str]] = {}
+        for row in rows:
+            found.setdefault(names[row["role"]], set()).add(names[row["member"]])
+        return {role: frozenset(members) for role, members in found.items()}
+
+    async def _sessions(self, watched: Iterable[str]) -> tuple[Session, ...]:
+        rows = await self.conn.fetch(catalog.SESSIONS, sorted(watched))
+        return tuple(Session(str(row["pid"]), row["usename"], row["backend_start"]) for row in rows)
+
+    async def _databases(self, oids: list[int]) -> tuple[str, ...]:
+        rows = await self.conn.fetch(
+            "SELECT DISTINCT d.datname FROM pg_catalog.pg_db_role_setting s"
+            " JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase WHERE s.setrole = ANY($1)",
+            oids,
+        )
+        return tuple(sorted(row["datname"] for row in rows))
+
+    async def _now(self, now: datetime, *, witness: bool) -> datetime:
+        if not witness:
+            return now
+        last = await self.conn.fetchval(f"SELECT pg_catalog.max(c.ts) AT TIME ZONE '{ZONE}' FROM sys_info.jdp_cursor c")
+        return max(now, last) if isinstance(last, datetime) else now.astimezone(UTC)
+
+
+def _key(right: Right) -> tuple[str, str]:
+    return right.entry.object, right.entry.privilege

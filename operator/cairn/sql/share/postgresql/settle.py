@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sends what `steps` says. One writer at a time; killed anywhere and called again, it arrives at the same place."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import asyncpg
+
+from cairn.api.conditions import Reason
+from cairn.sql.errors import SqlError
+from cairn.sql.postgresql import Connection
+from cairn.sql.quoting import literal
+from cairn.sql.share.engine import Outcome, Record, Why
+from cairn.sql.share.model import Design
+from cairn.sql.share.names import own_role
+from cairn.sql.share.postgresql import catalog
+from cairn.sql.share.postgresql.audit import insert_sql
+from cairn.sql.share.postgresql.desired import current, describe, desired
+from cairn.sql.share.postgresql.facts import Applied, Facts
+from cairn.sql.share.postgresql.observe import look
+from cairn.sql.share.postgresql.steps import Batch, Case, giving, taking
+from cairn.sql.share.postgresql.views import full_name
+from cairn.sql.share.state import Difference, Session, State, difference
+
+LOCK = (0x6361697, 0x73686172)
+"""Of the one writer; per database."""
+ROUNDS = 3
+"""What a cascade took along is made again in the next round."""
+END = (
+    "SELECT a.usename, pg_catalog.pg_terminate_backend(a.pid, 5000) AS gone FROM pg_catalog.pg_stat_activity a"
+    " WHERE a.datname = pg_catalog.current_database() AND a.usename = ANY($1::pg_catalog.text[])"
+    " AND a.backend_type = 'client backend' AND a.pid <> pg_catalog.pg_backend_pid()"
+)
+LOST = (asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, OSError)
+"""The connection is gone: nothing more can be done or undone here."""
+
+
+@dataclass(slots=True)
+class Settling:
+    """One `settle` of one design at one connection."""
+
+    conn: Connection
+    design: Design
+    why: Why
+    verifiers: Mapping[str, str]
+    sent: int = 0
+    ended: int = 0
+    problems: list[str] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
+
+    async def run(self) -> Outcome:
+        facts = await look(self.conn, self.design)
+        for _ in range(ROUNDS):
+            design, wanted, diff = self._case(facts)
+            if not diff and not self._uninvited(facts) and not self.verifiers and design.ended <= facts.ended:
+                break
+            self.problems.clear()
+            more = await self._round(design, wanted, facts, diff)
+            facts, self.verifiers = await look(self.conn, self.design), {}
+            if not more:
+                break
+        design, wanted, diff = self._case(facts)
+        if not diff:
+            await self._remember(design, wanted, facts)
+        if rest := [*said(diff), *self._uninvited(facts)]:
+            self.problems.append("still otherwise: " + "; ".join(rest[:5]))
+        problem = "; ".join(dict.fromkeys(filter(None, self.problems)))
+        return Outcome(self.sent, self.ended, not problem, facts.clock, problem, tuple(self.records))
+
+    def _case(self, facts: Facts) -> tuple[Design, State, Difference]:
+        design = current(self.design, facts.clock, facts.ended)
+        wanted = desired(design)
+        return design, wanted, difference(wanted, facts.state)
+
+    async def _round(self, design: Design, wanted: State, facts: Facts, diff: Difference) -> bool:
+        """Whether it is worth another look."""
+        case = Case(design, wanted, facts, diff, self.why, self.verifiers)
+        due = set(facts.due) | {session.login for session in self._uninvited_sessions(facts)}
+        for batch in taking(case):
+            if not await self._send(batch) and batch.vital:
+                return False
+            due |= batch.due
+        due -= await self._end(due)
+        for batch in giving(case):
+            await self._send(batch, retry=bool(due) or bool(facts.due))
+        return not self.problems
+
+    async def _send(self, batch: Batch, *, retry: bool = False) -> bool:
+        """The batch in one transaction. False where the server refused: nothing of it stands then."""
+        try:
+            await self._transaction(batch)
+        except LOST:
+            raise
+        except asyncpg.LockNotAvailableError:
+            self.problems.append(f"LockTimeout: {batch.title}: somebody reads or writes what must change")
+            return False
+        except asyncpg.PostgresError as error:
+            self.problems.append(f"{batch.title}: {error}")
+            return False
+        return True
+
+    async def _transaction(self, batch: Batch) -> None:
+        conn, own, role = self.conn, own_role(self.design.id), ""
+        await conn.execute("BEGIN")
+        try:
+            for step in batch.steps:
+                if step.role != role:
+                    await conn.execute(f"SET LOCAL ROLE {step.role}" if step.role else "RESET ROLE")
+                    role = step.role
+                await conn.execute(step.sql)
+                self.sent += 1
+            if batch.records or batch.due:
+                await conn.execute(f"SET LOCAL ROLE {own}")
+            if batch.due:
+                logins = ", ".join(f"({literal(login)})" for login in sorted(batch.due))
+                await conn.execute(f"INSERT INTO map.due VALUES {logins} ON CONFLICT DO NOTHING")
+            if batch.records:
+                await conn.execute(insert_sql(self.why.tenant, batch.records))
+            await conn.execute("COMMIT")
+        except BaseException:
+            if not conn.is_closed():
+                await conn.execute("ROLLBACK")
+            raise
+        self.records += batch.records
+
+    async def _end(self, due: Iterable[str]) -> set[str]:
+        """End the sessions of these logins. Those that have none any more, and are no longer remembered as due."""
+        names = sorted(due)
+        if not names:
+            return set()
+        before = await self.conn.fetch(catalog.SESSIONS, names)
+        rows = await self.conn.fetch(END, names)
+        self.ended += len(rows)
+        await self._end_prepared(names)
+        open_still = await self.conn.fetch(catalog.SESSIONS, names)
+        old = {(row["pid"], row["backend_start"]) for row in before}
+        staying = {row["usename"] for row in open_still if (row["pid"], row["backend_start"]) in old}
+        gone = set(names) - staying
+        await self._quietly(f"DELETE FROM map.due WHERE login IN ({', '.join(map(literal, sorted(gone)))})", gone)
+        return gone
+
+    async def _end_prepared(self, names: list[str]) -> None:
+        """A prepared transaction holds locks and rights without any session."""
+        rows = await self.conn.fetch(
+            "SELECT gid FROM pg_catalog.pg_prepared_xacts WHERE database = pg_catalog.current_database()"
+            " AND owner = ANY($1::pg_catalog.text[])",
+            names,
+        )
+        for row in rows:
+            await self.conn.execute(f"ROLLBACK PREPARED {literal(row['gid'])}")
+            self.sent += 1
+
+    async def _quietly(self, sql: str, rows: Iterable[str]) -> None:
+        """Of Cairn's own bookkeeping: no record, no right changes by it."""
+        if rows:
+            await self.conn.execute("BEGIN")
+            await self.conn.execute(f"SET LOCAL ROLE {own_role(self.design.id)}")
+            await self.conn.execute(sql)
+            await self.conn.execute("COMMIT")
+            self.sent += 1
+
+    async def _remember(self, design: Design, wanted: State, facts: Facts) -> None:
+        views = {full_name(view): describe(view) for view in design.views}
+        applied = Applied(wanted.entries, wanted.objects, views)
+        if applied != facts.applied:
+            text = literal(applied.text())
+            sql = (
+                f"INSERT INTO map.applied VALUES (true, {text}) ON CONFLICT (one) DO UPDATE SET state = excluded.state"
+            )
+            await self._quietly(sql, ("applied",))
+
+    def _uninvited_sessions(self, facts: Facts) -> list[Session]:
+        """Of logins that may open none, or that are due to be ended."""
+        shut = {name for name, opens in facts.roles.items() if not opens}
+        return [session for session in facts.sessions if session.login in shut or session.login in facts.due]
+
+    def _uninvited(self, facts: Facts) -> list[str]:
+        return [f"a session of {session.login} is open" for session in self._uninvited_sessions(facts)]
+
+
+def said(diff: Difference) -> list[str]:
+    """A difference in words."""
+    found = [f"{name} is missing" for name in sorted(diff.absent)]
+    found += [f"{name} should not be there" for name in sorted(diff.unwanted)]
+    found += [f"{name} is made otherwise" for name in sorted(diff.other)]
+    found += [f"{e.grantee} has no {e.privilege} on {e.object}" for e in sorted(diff.missing)]
+    found += [f"{e.grantee} has {e.privilege} on {e.object}" for e in sorted(diff.surplus)]
+    return found + [f"rows of {name}" for name in sorted(diff.rows)]
+
+
+@asynccontextmanager
+async def only_writer(conn: Connection) -> AsyncIterator[None]:
+    """SqlError(Conflict) where another writer is at work. An app that holds the lock to keep us out is thrown out."""
+    first, second = LOCK
+    for _ in range(3):
+        if await conn.fetchval(f"SELECT pg_catalog.pg_try_advisory_lock({first}, {second})"):
+            break
+        await conn.fetch(
+            "SELECT pg_catalog.pg_terminate_backend(l.pid, 2000) FROM pg_catalog.pg_locks l"
+            " JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid"
+            " WHERE l.locktype = 'advisory' AND l.classid = $1 AND l.objid = $2 AND l.granted"
+            " AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())"
+            " AND a.usename <> session_user",
+            first,
+            second,
+        )
+    else:
+        raise SqlError(Reason.CONFLICT, "another writer of rights is at work in this database; it is tried again")
+    try:
+        yield
+    finally:
+        if not conn.is_closed():
+            await conn.execute(f"SELECT pg_catalog.pg_advisory_unlock({first}, {second})")

@@ -70,10 +70,10 @@ class Engine:
         by_resource = {kind.resource: kind for kind in kinds}
         self.pace = pace or Pace()
         self.cluster = cluster
-        self.store = Store()
         self.queue: Queue[Ref] = Queue()
         self.parents = frozenset(by_resource)
         self.watched = self.parents | {child for kind in by_resource.values() for child in kind.children}
+        self.store = Store(packed=self.watched - self.parents)
         self.missing: frozenset[Resource] = frozenset()
         self.discovered = asyncio.Event()
         self.regrouped = asyncio.Event()

@@ -7,8 +7,10 @@ Source of the need: a watch that re-lists does not report what vanished meanwhil
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+
+import msgspec
 
 from cairn.api.resources import Obj, Ref, Resource, ref_of
 from cairn.engine.render import owner_of
@@ -16,15 +18,28 @@ from cairn.engine.render import owner_of
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    obj: Obj
+    """An object, as it came or as JSON: dicts take four times the memory of their text.
+
+    seen_at: clock reading of the event, in seconds of the caller's clock
+    """
+
+    content: Obj | bytes
+    version: int
     seen_at: float
-    """Clock reading of the event, in seconds of the caller's clock."""
+
+    @property
+    def obj(self) -> Obj:
+        return msgspec.json.decode(self.content) if isinstance(self.content, bytes) else self.content
 
 
 class Store:
-    """Objects as last seen. Not thread-safe: one event loop."""
+    """Objects as last seen. Not thread-safe: one event loop.
 
-    def __init__(self) -> None:
+    packed: resources that there are many objects of, each asked for seldom: they are kept as JSON
+    """
+
+    def __init__(self, packed: Collection[Resource] = ()) -> None:
+        self._packed = packed
         self._by_resource: dict[Resource, dict[Ref, Entry]] = defaultdict(dict)
         self._by_owner: dict[Ref, set[Ref]] = defaultdict(set)
         self._by_namespace: dict[tuple[Resource, str], set[Ref]] = defaultdict(set)
@@ -33,12 +48,15 @@ class Store:
         """Take an object in, unless a newer one stands. Returns whether anything changed."""
         ref = ref_of(obj)
         standing = self._by_resource[ref.resource].get(ref)
-        if standing is not None and not _newer(obj, standing.obj):
+        # comparable by contract since Kubernetes 1.35 (KEP-5504), within one resource
+        version = int(obj["metadata"]["resourceVersion"])
+        if standing is not None and version <= standing.version:
             return False
         if standing is not None:
             self._unlink(ref, standing.obj)
         obj["metadata"].pop("managedFields", None)
-        self._by_resource[ref.resource][ref] = Entry(obj, at)
+        content = msgspec.json.encode(obj) if ref.resource in self._packed else obj
+        self._by_resource[ref.resource][ref] = Entry(content, version, at)
         self._by_namespace[ref.resource, ref.namespace].add(ref)
         if owner := owner_of(obj):
             self._by_owner[owner].add(ref)
@@ -46,13 +64,13 @@ class Store:
 
     def drop(self, ref: Ref, *, uid: str = "") -> Obj | None:
         """Forget an object (only that uid, if given); returns what stood."""
-        standing = self._by_resource[ref.resource].get(ref)
-        if standing is None or (uid and standing.obj["metadata"]["uid"] != uid):
+        standing = self.get(ref)
+        if standing is None or (uid and standing["metadata"]["uid"] != uid):
             return None
         del self._by_resource[ref.resource][ref]
         self._by_namespace[ref.resource, ref.namespace].discard(ref)
-        self._unlink(ref, standing.obj)
-        return standing.obj
+        self._unlink(ref, standing)
+        return standing
 
     def get(self, ref: Ref) -> Obj | None:
         entry = self._by_resource[ref.resource].get(ref)
@@ -94,8 +112,3 @@ class Store:
             siblings.discard(ref)
             if not siblings:
                 del self._by_owner[owner]
-
-
-def _newer(obj: Obj, standing: Obj) -> bool:
-    # comparable by contract since Kubernetes 1.35 (KEP-5504), within one resource
-    return int(obj["metadata"]["resourceVersion"]) > int(standing["metadata"]["resourceVersion"])

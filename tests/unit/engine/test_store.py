@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from cairn.api.resources import CONFIGMAP, SELLERRDS, Obj, Ref
+import pytest
+
+from cairn.api.resources import CONFIGMAP, SELLERRDS, Obj, Ref, Resource
 from cairn.engine.store import Store
 
 
@@ -31,8 +33,9 @@ def test_put_older_version_is_not_taken() -> None:
     assert store.get(ref("a")) == cm("a", 10)
 
 
-def test_owned_by_child_changes_hands() -> None:
-    store = Store()
+@pytest.mark.parametrize("packed", [(), (CONFIGMAP,)])
+def test_owned_by_child_changes_hands(packed: tuple[Resource, ...]) -> None:
+    store = Store(packed)
     store.put(cm("a", 1), 0)
     store.put(cm("a", 2, owner="other"), 0)
     assert store.owned_by(DB) == {}
@@ -48,8 +51,11 @@ def test_drop_of_an_earlier_namesake_leaves_the_present_one() -> None:
     assert store.owned_by(DB) == {}
 
 
-def test_replace_finds_ghosts_missed_changes_and_spares_what_is_newer_than_the_list() -> None:
-    store = Store()
+@pytest.mark.parametrize("packed", [(), (CONFIGMAP,)])
+def test_replace_finds_ghosts_missed_changes_and_spares_what_is_newer_than_the_list(
+    packed: tuple[Resource, ...],
+) -> None:
+    store = Store(packed)
     store.put(cm("ghost", 1), at=10)
     store.put(cm("stale", 2), at=10)
     store.put(cm("same", 3), at=10)

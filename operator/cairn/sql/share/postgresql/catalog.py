@@ -151,7 +151,8 @@ CLOSED = (
 MEMBERS = (
     "SELECT m.roleid, m.member, m.grantor, m.admin_option, {inherits} AS inherits FROM pg_catalog.pg_auth_members m"
     " JOIN pg_catalog.pg_roles r ON r.oid = m.member"
-    " WHERE (m.roleid = ANY($1) OR m.member = ANY($1)) AND NOT r.rolsuper AND r.rolname <> current_user"
+    " WHERE (m.roleid = ANY($1) OR m.member = ANY($1)) AND (NOT r.rolsuper OR r.oid = ANY($1))"
+    " AND r.rolname <> current_user"
 )
 
 ROLES = (

@@ -83,7 +83,7 @@ class _Look:
         entries: dict[Entry, tuple[Right, ...]] = {}
         for right in rights:
             entries[right.entry] = (*entries.get(right.entry, ()), right)
-        rows = await self._rows(objects)
+        rows = await self._rows(objects, {right.entry.object for right in rights if right.kind == "lost"})
         members = await self._members(oids[0], names)
         watched = {name for name, row in roles.items() if name.startswith("u")} | set(rows["due"])
         return Facts(
@@ -250,12 +250,13 @@ class _Look:
         elif "table map.clock" in objects:
             objects["table map.clock"] += " not of this database"
 
-    async def _rows(self, objects: Mapping[str, str]) -> dict[str, Any]:
+    async def _rows(self, objects: Mapping[str, str], lost: set[str]) -> dict[str, Any]:
         """Cairn's small tables, read as their owner; none that is not as Cairn made it."""
         sound = {
             spec.name
             for spec in BASE
             if objects.get(f"table {spec.schema}.{spec.name}") == table_digest(spec, self.own)
+            and not lost & {f"table {spec.schema}.{spec.name}", f"schema {spec.schema}"}
         }
         columns = {"key": "name, retired", "scope": "*", "ended": "grant_key", "due": "login", "applied": "state"}
         found: dict[str, Any] = {name: [] for name in columns}
@@ -274,7 +275,8 @@ class _Look:
             "WITH RECURSIVE m(role, member) AS (SELECT roleid, member FROM pg_catalog.pg_auth_members"
             " WHERE roleid = ANY($1) UNION SELECT m.role, a.member FROM m JOIN pg_catalog.pg_auth_members a"
             " ON a.roleid = m.member) SELECT m.role, m.member FROM m JOIN pg_catalog.pg_roles r ON r.oid = m.member"
-            " WHERE r.rolcanlogin AND NOT r.rolsuper AND r.rolname <> current_user",
+            " WHERE r.rolcanlogin AND (NOT r.rolsuper OR r.oid = ANY($1))"
+            " AND r.rolname <> current_user",
             oids,
         )
         found: dict[str, set[str]] = {}

@@ -74,12 +74,22 @@ def ground(case: Case) -> list[Record]:
     found = [
         _repair(name, (case.facts.state.objects.get(name, "absent"),), (case.wanted.objects[name],)) for name in names
     ]
+    lost: dict[str, list[str]] = {}
+    for entry in _lost(case):
+        lost.setdefault(entry.object, []).append(line(entry))
+    found += [_repair(target, lines, ()) for target, lines in lost.items()]
     for entry in sorted(given):
         if entry in case.facts.applied.entries:
             found.append(_repair(entry.object, (), (line(entry),)))
         else:
             found.append(_asked(case, "grant", entry.object, "a share reads it", after=(line(entry),)))
     return found
+
+
+def _lost(case: Case) -> list[Entry]:
+    """Rights that the owner role has no more."""
+    rights = (right for entry in sorted(case.diff.surplus) for right in case.facts.rights[entry])
+    return [right.entry for right in rights if right.kind == "lost"]
 
 
 def _base_tables() -> frozenset[str]:
@@ -100,7 +110,7 @@ def revoked(case: Case, narrowed: Iterable[View], roles: Iterable[str]) -> list[
     facts, found = case.facts, []
     drift: dict[tuple[str, str, str], list[Entry]] = {}
     asked: dict[str, list[Entry]] = {}
-    for entry in sorted(case.diff.surplus):
+    for entry in sorted(case.diff.surplus - set(_lost(case))):
         if entry in facts.applied.entries or not facts.applied.objects:
             asked.setdefault(entry.grantee, []).append(entry)
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import asyncpg
 
@@ -21,14 +21,14 @@ from cairn.sql.share.postgresql.audit import insert_sql
 from cairn.sql.share.postgresql.desired import current, describe, desired
 from cairn.sql.share.postgresql.facts import Applied, Facts
 from cairn.sql.share.postgresql.observe import look
-from cairn.sql.share.postgresql.steps import Batch, Case, giving, taking
+from cairn.sql.share.postgresql.steps import Batch, Case, giving, ground_of, taking
 from cairn.sql.share.postgresql.views import full_name
 from cairn.sql.share.state import Difference, Session, State, difference
 
 LOCK = (0x6361697, 0x73686172)
 """Of the one writer; per database."""
-ROUNDS = 3
-"""What a cascade took along is made again in the next round."""
+ROUNDS = 4
+"""The ground comes first; what a cascade took along is made again in the round after."""
 END = (
     "SELECT a.usename, pg_catalog.pg_terminate_backend(a.pid, 5000) AS gone FROM pg_catalog.pg_stat_activity a"
     " WHERE a.datname = pg_catalog.current_database() AND a.usename = ANY($1::pg_catalog.text[])"
@@ -59,7 +59,7 @@ class Settling:
                 break
             self.problems.clear()
             more = await self._round(design, wanted, facts, diff)
-            facts, self.verifiers = await look(self.conn, self.design), {}
+            facts = await look(self.conn, self.design)
             if not more:
                 break
         design, wanted, diff = self._case(facts)
@@ -77,15 +77,20 @@ class Settling:
 
     async def _round(self, design: Design, wanted: State, facts: Facts, diff: Difference) -> bool:
         """Whether it is worth another look."""
+        # What stands with an option too much stands without it once that is gone.
+        kept = {replace(entry, grantable=False) for entry in diff.surplus if entry.grantable}
+        diff = replace(diff, missing=diff.missing - kept)
         case = Case(design, wanted, facts, diff, self.why, self.verifiers)
+        if ground := ground_of(case):
+            return await self._send(ground)
         due = set(facts.due) | {session.login for session in self._uninvited_sessions(facts)}
         for batch in taking(case):
-            if not await self._send(batch) and batch.vital:
-                return False
+            await self._send(batch)
             due |= batch.due
         due -= await self._end(due)
         for batch in giving(case):
             await self._send(batch, retry=bool(due) or bool(facts.due))
+        self.verifiers = {}
         return not self.problems
 
     async def _send(self, batch: Batch, *, retry: bool = False) -> bool:

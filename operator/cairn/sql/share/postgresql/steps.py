@@ -37,7 +37,7 @@ class Step:
 class Batch:
     """One transaction: all of it or nothing, with its records.
 
-    due: logins whose sessions must end after it; vital: nothing further can be done without it
+    due: logins whose sessions must end after it
     waits: takes locks that readers hold
     """
 
@@ -45,7 +45,6 @@ class Batch:
     steps: list[Step] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
     due: set[str] = field(default_factory=set)
-    vital: bool = False
     waits: bool = False
 
     def __bool__(self) -> bool:
@@ -76,8 +75,8 @@ class Case:
 
 
 def taking(case: Case) -> list[Batch]:
-    """Before sessions are ended: the ground, then what locks and takes away."""
-    return [batch for batch in (_ground(case), _lock(case), _revoke(case)) if batch]
+    """Before sessions are ended: what locks and takes away."""
+    return [batch for batch in (_lock(case), _revoke(case)) if batch]
 
 
 def giving(case: Case) -> Iterator[Batch]:
@@ -92,14 +91,20 @@ def giving(case: Case) -> Iterator[Batch]:
     yield from filter(None, _clear(case))
 
 
-def _ground(case: Case) -> Batch:
-    """The owner role, its schemas and Cairn's own tables, and what it reads of the platform's."""
-    own, batch = case.own, Batch("ground", vital=True)
+def ground_of(case: Case) -> Batch:
+    """What all else stands on: the owner role, its schemas, Cairn's own tables, what it reads of the platform's.
+
+    What its tables hold can't be told before: there is another look after it.
+    """
+    own, batch = case.own, Batch("ground")
     add = batch.steps.append
     if f"role {own}" in case.diff.absent:
         batch.steps += [Step(sql) for sql in create_role(case.facts, case.design.id, own)]
     elif f"role {own}" in case.diff.other:
         batch.steps += [Step(sql) for sql in alter_role(case.facts, own)]
+    for right in (right for entry in sorted(case.diff.surplus) for right in case.facts.rights[entry]):
+        if right.kind == "lost":
+            batch.steps += [Step(sql, role) for sql, role in take(right, case.wanted, case.facts)]
     for kind, word in DEFAULTS.items():
         if case.off(f"default {kind} {own}"):
             right = "EXECUTE" if kind == "f" else "USAGE"
@@ -120,9 +125,6 @@ def _ground(case: Case) -> Batch:
         add(Step(give(entry), own))
     for entry in case.missing("schema platform", "table platform."):
         add(Step(give(entry)))
-    if case.facts.witness and case.off("table map.clock"):
-        add(Step(f"GRANT USAGE ON SCHEMA sys_info TO {own}"))
-        add(Step(f"GRANT SELECT ON TABLE sys_info.jdp_cursor TO {own}"))
     if batch:
         batch.records += records.ground(case)
     return batch
@@ -151,9 +153,10 @@ def _lock(case: Case) -> Batch:
 def _revoke(case: Case) -> Batch:
     """Everything that goes, at once: it waits for no reader."""
     facts, own, batch = case.facts, case.own, Batch("revoke")
-    for entry in sorted(case.diff.surplus, key=lambda entry: (bool(entry.grantor), entry)):
+    for entry in sorted(case.diff.surplus, key=lambda entry: (not entry.grantor, entry)):
         for right in facts.rights[entry]:
-            batch.steps += [Step(sql, role) for sql, role in take(right, case.wanted, facts)]
+            if right.kind != "lost" and not _falls(case, entry):
+                batch.steps += [Step(sql, role) for sql, role in take(right, case.wanted, facts)]
         batch.due |= _affected(case, entry)
     for name in otherwise(case):
         role = name.removeprefix("role ")
@@ -177,6 +180,16 @@ def _revoke(case: Case) -> Batch:
         batch.records += records.revoked(case, _narrowed(case), otherwise(case))
     batch.due &= _endable(case)
     return batch
+
+
+def _falls(case: Case, entry: Entry) -> bool:
+    """Whether a right goes with the grant option that its grantor has, which goes as well."""
+    return bool(entry.grantor) and any(
+        other.grantable
+        and (other.object, other.grantee, other.privilege) == (entry.object, entry.grantor, entry.privilege)
+        and other.column in ("", entry.column)
+        for other in case.diff.surplus
+    )
 
 
 def otherwise(case: Case) -> list[str]:
@@ -221,6 +234,9 @@ def _relation_owner(case: Case, name: str) -> str:
 def _masters(case: Case) -> Batch:
     """Views of `map`, and keys."""
     batch, own = Batch("masters", waits=True), case.own
+    if case.facts.witness and case.off("table map.clock"):
+        batch.steps.append(Step(f"GRANT USAGE ON SCHEMA sys_info TO {own}"))
+        batch.steps.append(Step(f"GRANT SELECT ON TABLE sys_info.jdp_cursor TO {own}"))
     for name, text in base_views(case.design, witness=case.facts.witness).items():
         if case.off(f"table map.{name}"):
             batch.steps += _replace("map", name, text, case, own, keep=True)
@@ -370,4 +386,4 @@ def _party_of(case: Case, role: str) -> Party | None:
     return next((p for p in case.design.parties if role in {login.name for login in p.logins}), None)
 
 
-__all__ = ["Batch", "Case", "Step", "giving", "taking"]
+__all__ = ["Batch", "Case", "Step", "giving", "ground_of", "taking"]

@@ -34,7 +34,15 @@ END = (
     " WHERE a.datname = pg_catalog.current_database() AND a.usename = ANY($1::pg_catalog.text[])"
     " AND a.backend_type = 'client backend' AND a.pid <> pg_catalog.pg_backend_pid()"
 )
-LOST = (asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, OSError)
+HOLDERS = (
+    "SELECT pg_catalog.pg_terminate_backend(l.pid, 2000) FROM pg_catalog.pg_locks l"
+    " JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid"
+    " WHERE l.locktype = 'advisory' AND l.classid = $1 AND l.objid = $2 AND l.granted"
+    " AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())"
+    " AND a.usename <> session_user"
+)
+"""Ends sessions of others that hold the lock."""
+LOST = (asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError, OSError)
 """The connection is gone: nothing more can be done or undone here."""
 
 
@@ -200,20 +208,13 @@ def said(diff: Difference) -> list[str]:
 async def only_writer(conn: Connection) -> AsyncIterator[None]:
     """SqlError(Conflict) where another writer is at work. An app that holds the lock to keep us out is thrown out."""
     first, second = LOCK
-    for _ in range(3):
-        if await conn.fetchval(f"SELECT pg_catalog.pg_try_advisory_lock({first}, {second})"):
-            break
-        await conn.fetch(
-            "SELECT pg_catalog.pg_terminate_backend(l.pid, 2000) FROM pg_catalog.pg_locks l"
-            " JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid"
-            " WHERE l.locktype = 'advisory' AND l.classid = $1 AND l.objid = $2 AND l.granted"
-            " AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())"
-            " AND a.usename <> session_user",
-            first,
-            second,
-        )
-    else:
-        raise SqlError(Reason.CONFLICT, "another writer of rights is at work in this database; it is tried again")
+    if not await conn.fetchval(f"SELECT pg_catalog.pg_try_advisory_lock({first}, {second})"):
+        await conn.fetch(HOLDERS, first, second)
+        try:
+            await conn.execute(f"SELECT pg_catalog.pg_advisory_lock({first}, {second})")
+        except (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError) as error:
+            message = "another writer of rights is at work in this database; it is tried again"
+            raise SqlError(Reason.CONFLICT, message) from error
     try:
         yield
     finally:

@@ -102,9 +102,9 @@ def ground_of(case: Case) -> Batch:
         batch.steps += [Step(sql) for sql in create_role(case.facts, case.design.id, own)]
     elif f"role {own}" in case.diff.other:
         batch.steps += [Step(sql) for sql in alter_role(case.facts, own)]
-    for right in (right for entry in sorted(case.diff.surplus) for right in case.facts.rights[entry]):
-        if right.kind == "lost":
-            batch.steps += [Step(sql, role) for sql, role in take(right, case.wanted, case.facts)]
+    for entry in sorted(case.diff.surplus):
+        lost = [right for right in case.facts.rights[entry] if right.kind == "lost"]
+        batch.steps += [Step(sql, role) for right in lost for sql, role in take(right, case.wanted, case.facts)]
     for kind, word in DEFAULTS.items():
         if case.off(f"default {kind} {own}"):
             right = "EXECUTE" if kind == "f" else "USAGE"

@@ -45,16 +45,25 @@ class Caller:
     pki: Path
     token: str = ""
     user: str = "admin"
+    groups: tuple[str, ...] = ()
+    """Groups of somebody that an admin stands in for (impersonation): their rights and nothing else."""
 
     def __call__(self, method: str, path: str, body: object = None, content_type: str = JSON) -> Answer:
         """Send one request; of a watch only the status is read."""
         headers = {"Content-Type": content_type, "Accept": JSON}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
+        fields = [*headers.items()]
+        if self.groups:
+            fields += [("Impersonate-User", "somebody"), *(("Impersonate-Group", group) for group in self.groups)]
         url = urlsplit(self.server)
         connection = http.client.HTTPSConnection(url.hostname or "", url.port, timeout=20, context=self._tls)
         with contextlib.closing(connection):
-            connection.request(method, path, None if body is None else json.dumps(body), headers)
+            data = b"" if body is None else json.dumps(body).encode()
+            connection.putrequest(method, path)
+            for field, value in (*fields, ("Content-Length", str(len(data)))):
+                connection.putheader(field, value)
+            connection.endheaders(data)
             with connection.getresponse() as response:
                 streams = "watch=true" in path and response.status < 300
                 raw = b"" if streams else response.read()

@@ -34,6 +34,8 @@ LABELS = {
     "cairn.dev/seller-id": "2088",
     "pod-security.kubernetes.io/enforce": "restricted",
 }
+APP = "cairn-2088-erp-bolt"
+APP_LABELS = LABELS | {"cairn.dev/app": "erp-bolt", "cairn.dev/tenant": "main"}
 T = TypeVar("T")
 ROLES = "/apis/rbac.authorization.k8s.io/v1"
 
@@ -63,6 +65,10 @@ class Charted:
     @functools.cached_property
     def operator(self) -> Caller:
         return Caller(self.admin.server, self.admin.pki, token=self.token(SYSTEM, "cairn-operator"))
+
+    def person(self, *groups: str) -> Caller:
+        """Somebody in these groups, as the platform's single sign-on would say."""
+        return Caller(self.admin.server, self.admin.pki, groups=groups)
 
     def account(self, namespace: str, name: str, *roles: str) -> Caller:
         """A ServiceAccount, made if need be, with these ClusterRoles in its namespace."""
@@ -105,10 +111,21 @@ class Charted:
 
     def make_seller(self, namespace: str) -> None:
         """A Seller's namespace, made by the operator as the product does."""
-        made = self.operator.create("/api/v1/namespaces", {"metadata": {"name": namespace, "labels": LABELS}})
+        self._make(namespace, LABELS, "cairn-seller-namespace")
+
+    def make_app(self, namespace: str) -> None:
+        """An app's namespace, made by the operator as the product does."""
+        labels = APP_LABELS | {
+            "cairn.dev/app": namespace.split("-", 2)[2],
+            "cairn.dev/seller-id": namespace.split("-")[1],
+        }
+        self._make(namespace, labels, "cairn-app-namespace")
+
+    def _make(self, namespace: str, labels: dict[str, str], role: str) -> None:
+        made = self.operator.create("/api/v1/namespaces", {"metadata": {"name": namespace, "labels": labels}})
         assert made.ok, made
         path = f"{ROLES}/namespaces/{namespace}/rolebindings"
-        body = binding("cairn-operator", "cairn-seller-namespace", OPERATOR_SUBJECT)
+        body = binding("cairn-operator", role, OPERATOR_SUBJECT)
         # The policy's view of namespaces is a watch: for a moment the new one is not in it.
         until(lambda: self.operator.create(path, body), lambda a: a.ok)
         until(lambda: self.admin.get(f"/api/v1/namespaces/{namespace}/serviceaccounts/default"), lambda a: a.ok)
@@ -151,6 +168,7 @@ def charted_cluster(directory: Path) -> Iterator[Charted]:
         )  # fmt: skip
         cluster = Charted(plane, admin)
         cluster.make_seller(SELLER)
+        cluster.make_app(APP)
         _policies_in_force(cluster)
         yield cluster
 

@@ -118,6 +118,12 @@ _KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
         {"spec": {"target": {"kind": "SellerVM", "name": "web"}, "action": "restart"}},
     ),
 }
+_KINDS["integrationtenants"] = (
+    _CAIRN,
+    "IntegrationTenant",
+    {"spec": {"databaseRef": {"name": "shop-db"}, "shops": ["55501"]}},
+)
+_KINDS["integrationapps"] = (_CAIRN, "IntegrationApp", {"spec": {"vendor": {"name": "Bolt", "appKey": "23456789"}}})
 CLUSTER_SCOPED = (
     "namespaces", "nodes", "persistentvolumes", "storageclasses", "clusterroles", "volumesnapshotclasses",
     "sellers", "serviceplans", "promotions",

@@ -32,8 +32,8 @@ def _targets(charted: Charted) -> None:
 
 @pytest.fixture
 def staff(charted: Charted, tmp_path: Path) -> Run:
-    """The command line of an account with cairn-staff, whose kubeconfig names the namespace."""
-    caller = charted.account(SELLER, "operating", "cairn-staff")
+    """The command line of an account with cairn-operator-staff, whose kubeconfig names the namespace."""
+    caller = charted.account(SELLER, "operating", "cairn-operator-staff")
     until(lambda: caller.get(f"{HERE}/operations"), lambda a: a.ok)
     path = charted.kubeconfig(tmp_path / "staff.conf", caller.token, SELLER)
     return lambda *args: main([*args, "--kubeconfig", str(path)])
@@ -69,6 +69,16 @@ def made(charted: Charted, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]
             {"action": "clone", "target": ("SellerVM", "shop"), "args": {"name": "shop-2"}},
             id="clone",
         ),
+        pytest.param(
+            ("erase", "itenant/main", "--shop", "55501", "--ouid", "AAHk5d", "--confirm", "main"),
+            {
+                "action": "erase",
+                "target": ("IntegrationTenant", "main"),
+                "args": {"shop": "55501", "ouid": "AAHk5d"},
+                "confirm": "main",
+            },
+            id="erase",
+        ),
     ],
 )
 def test_verb_writes_an_operation(
@@ -90,6 +100,8 @@ def test_verb_writes_an_operation(
         pytest.param(("stop", "push/orders"), "is for svm/NAME or srds/NAME", id="another-kind"),
         pytest.param(("restore", "shop", "eve"), "--confirm shop", id="unconfirmed"),
         pytest.param(("restore", "shop", "eve", "--confirm", "both"), "--confirm shop", id="confirmed-wrongly"),
+        pytest.param(("erase", "itenant/main", "--shop", "1", "--ouid", "A"), "--confirm main", id="erase-unconfirmed"),
+        pytest.param(("erase", "svm/shop", "--shop", "1", "--ouid", "A"), "is for itenant/NAME", id="erase-a-machine"),
         pytest.param(("stop", "svm/shop", "-n", "kube-system"), "forbidden", id="no-right"),
         pytest.param(("stop", "shop", "-n", "kube-system"), "write its kind too", id="no-right-to-look"),
     ],

@@ -370,7 +370,7 @@ def account(name: str) -> dict[str, str]:
 
 
 def test_staff_makes_operations_and_changes_no_spec(charted: Charted) -> None:
-    staff = charted.account(SELLER, "staff", "cairn-staff")
+    staff = charted.account(SELLER, "staff", "cairn-operator-staff")
     here = f"{CAIRN}/namespaces/{SELLER}"
     assert charted.admin.create(f"{here}/sellervms", sample("sellervms", "staffed", SELLER)).ok
     operation = sample("operations", "restart-staffed", SELLER)

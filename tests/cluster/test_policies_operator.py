@@ -8,7 +8,19 @@ from contextlib import contextmanager
 
 import pytest
 
-from cluster.charted import LABELS, OPERATOR_SUBJECT, OTHER, ROLES, SELLER, SYSTEM, Charted, binding, refused_by, until
+from cluster.charted import (
+    APP_LABELS,
+    LABELS,
+    OPERATOR_SUBJECT,
+    OTHER,
+    ROLES,
+    SELLER,
+    SYSTEM,
+    Charted,
+    binding,
+    refused_by,
+    until,
+)
 from cluster.samples import sample
 
 CAIRN = "/apis/cairn.dev/v1alpha1"
@@ -61,6 +73,11 @@ def test_operator_rolebinding_changed_to_another_subject_is_refused(charted: Cha
         pytest.param("seller-9", {"cairn.dev/seller-id": "9"}, id="without-seller"),
         pytest.param("kube-seller", LABELS, id="kubernetes-name"),
         pytest.param("cairn-seller", LABELS, id="cairn-name"),
+        pytest.param("cairn-2088-erp", LABELS, id="app-without-its-label"),
+        pytest.param("cairn-2088-erp", APP_LABELS, id="app-of-another-name"),
+        pytest.param("cairn-2099-erp-bolt", APP_LABELS, id="app-of-another-seller"),
+        pytest.param("seller-2088-erp-bolt", APP_LABELS, id="app-without-the-prefix"),
+        pytest.param("cairn-x-erp", APP_LABELS | {"cairn.dev/seller-id": "x", "cairn.dev/app": "erp"}, id="no-id"),
         pytest.param("seller-9", LABELS | {"pod-security.kubernetes.io/enforce": "privileged"}, id="privileged"),
     ],
 )

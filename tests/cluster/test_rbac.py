@@ -19,7 +19,19 @@ from cairn.api.resources import HPA, PODMETRICS
 from cairn.api.resources import SELLER as SELLERS
 from cluster import foreign
 from cluster.caller import Answer
-from cluster.charted import IMAGES, LABELS, OPERATOR_SUBJECT, ROLES, SELLER, SYSTEM, Charted, binding, until
+from cluster.charted import (
+    APP,
+    APP_LABELS,
+    IMAGES,
+    LABELS,
+    OPERATOR_SUBJECT,
+    ROLES,
+    SELLER,
+    SYSTEM,
+    Charted,
+    binding,
+    until,
+)
 from cluster.samples import CLUSTER_SCOPED, sample
 
 
@@ -33,7 +45,8 @@ class Right:
     name: str = ""
 
     def __str__(self) -> str:
-        return f"{self.verb}-{self.resource}" + ("" if self.where == "cluster" else f"-{self.where}")
+        where = "" if self.where == "cluster" else f"-{self.where}"
+        return f"{self.verb}-{self.resource}{where}" + (f"-{self.name}" if self.verb == "bind" else "")
 
     @property
     def group(self) -> str:
@@ -65,8 +78,19 @@ _OTHER = (
     "cdi.kubevirt.io/datavolumes",
     "snapshot.storage.k8s.io/volumesnapshots",
 )
-_OWNERS = ("sellers", "sellervms", "sellerrdses", "pushsubscriptions")
-_KINDS = (*_OWNERS, "serviceplans", "promotions", "operations")
+_OWNERS = ("sellers", "sellervms", "sellerrdses", "pushsubscriptions", "integrationtenants")
+_KINDS = (*_OWNERS, "serviceplans", "promotions", "operations", "integrationapps")
+_BOUND = {
+    "cairn-seller-namespace": "cairn-operator",
+    "cairn-app-namespace": "cairn-operator",
+    "cairn-owner": "cairn-main-owner",
+    "cairn-operator-staff": "cairn-main-operator",
+    "cairn-finance": "cairn-main-finance",
+    "cairn-support": "cairn-main-support",
+    "cairn-viewer": "cairn-main-viewer",
+    "cairn-isv-developer": "cairn-developers",
+}
+"""The ClusterRoles that it binds, and the names of the RoleBindings."""
 
 
 def rights(where: str, verbs: str, *resources: str, name: str = "") -> Iterator[Right]:
@@ -81,10 +105,10 @@ NEEDS = [
     *rights("cluster", "patch", *(f"cairn.dev/{kind}/status" for kind in _KINDS)),
     # an owner reference that blocks deletion
     *rights("cluster", "update", *(f"cairn.dev/{kind}/finalizers" for kind in _OWNERS)),
-    # a Seller: its namespace, and its own way into it
+    # a Seller, an app: its namespace, its own way into it, and that of people
     *rights("cluster", "create patch", "namespaces"),
     *rights("cluster", "get create patch", "rbac.authorization.k8s.io/rolebindings"),
-    *rights("cluster", "bind", "rbac.authorization.k8s.io/clusterroles", name="cairn-seller-namespace"),
+    *(Right("cluster", "bind", "rbac.authorization.k8s.io/clusterroles", role) for role in _BOUND),
     # a volume with data is kept, and grows where its class lets it; transitions are told
     *rights("cluster", "get patch", "persistentvolumes"),
     *rights("cluster", "get", "storage.k8s.io/storageclasses"),
@@ -105,6 +129,13 @@ NEEDS = [
     # an Operation: the machine that it clones; its own end
     *rights("seller", "create", "cairn.dev/sellervms"),
     *rights("seller", "delete", "cairn.dev/operations"),
+    # staff who go
+    *rights("seller", "delete", "rbac.authorization.k8s.io/rolebindings"),
+    # an app: its connection, its bounds, its network; developers who go
+    *rights("app", "get create patch delete", "secrets"),
+    *rights("app", "create patch", "resourcequotas", "limitranges"),
+    *rights("app", "create patch delete", "networking.k8s.io/networkpolicies"),
+    *rights("app", "delete", "rbac.authorization.k8s.io/rolebindings"),
     # an image of the platform, from the one namespace with images
     *rights("images", "get", "cdi.kubevirt.io/datasources"),
     *rights("images", "create", "cdi.kubevirt.io/datavolumes/source"),
@@ -115,10 +146,11 @@ NEEDS = [
 ]
 
 _VERSIONS = {resource.group: resource.version for resource in (*foreign.RESOURCES, SELLERS, HPA)}
-_NAMESPACES = {"cluster": SELLER, "seller": SELLER, "images": IMAGES, "own": SYSTEM}
+_NAMESPACES = {"cluster": SELLER, "seller": SELLER, "app": APP, "images": IMAGES, "own": SYSTEM}
 _ROLE = {
     "cluster": f"{ROLES}/clusterroles/cairn-operator",
     "seller": f"{ROLES}/clusterroles/cairn-seller-namespace",
+    "app": f"{ROLES}/clusterroles/cairn-app-namespace",
     "images": f"{ROLES}/namespaces/{IMAGES}/roles/cairn-images",
     "own": f"{ROLES}/namespaces/{SYSTEM}/roles/cairn-operator",
 }
@@ -212,11 +244,20 @@ class _Deed:
         return until(lambda: self.operator.create(path, child), lambda a: "RESTMapping" not in a.message, seconds=60)
 
     def bind(self) -> Answer:
-        """Give itself the role in a namespace that it has made."""
-        name = f"seller-t{next(_serial)}"
-        assert self.operator.create("/api/v1/namespaces", {"metadata": {"name": name, "labels": LABELS}}).ok
+        """Give itself the role, or people theirs, in a namespace that it has made."""
+        role = self.right.name or "cairn-seller-namespace"
+        number = next(_serial)
+        name, labels = f"seller-t{number}", LABELS
+        if role in ("cairn-app-namespace", "cairn-isv-developer"):
+            name, labels = f"cairn-2088-t{number}", APP_LABELS | {"cairn.dev/app": f"t{number}"}
+        assert self.operator.create("/api/v1/namespaces", {"metadata": {"name": name, "labels": labels}}).ok
         path = f"{ROLES}/namespaces/{name}/rolebindings"
-        body = binding("cairn-operator", "cairn-seller-namespace", OPERATOR_SUBJECT)
+        people = {"kind": "Group", "name": "cairn:2088:boss"}
+        subject = {
+            "cairn-operator": OPERATOR_SUBJECT,
+            "cairn-developers": {"kind": "Group", "name": "cairn:isv:23456789:li"},
+        }
+        body = binding(_BOUND[role], role, subject.get(_BOUND[role], people))
         seen = "in namespaces of Sellers only"  # until admission has seen the new namespace
         return until(lambda: self.operator.create(path, body), lambda a: seen not in a.message)
 
@@ -238,8 +279,19 @@ class _Deed:
         body["metadata"]["annotations"] = {"cairn.dev/applied": "1"}
         return body
 
+    def given(self) -> str:
+        """A role that the operator has given to staff."""
+        self.name = f"cairn-{self.name}-viewer"
+        body = binding(self.name, "cairn-viewer", {"kind": "Group", "name": "cairn:2088:li"})
+        body["metadata"] |= {"labels": {"app.kubernetes.io/managed-by": "cairn"}}
+        made = self.operator.create(self.path, body)
+        assert made.ok, str(made)
+        return self.name
+
     def made(self) -> str:
         """The object's name, after an admin has made it."""
+        if self.right.plural == "rolebindings" and self.right.where != "cluster":
+            return self.given()
         if self.right.plural == "rolebindings":
             self.name = "cairn-operator"  # the one in the Seller's namespace
             return self.name
@@ -288,7 +340,7 @@ def test_rules_have_no_wildcard_and_no_way_up(charted: Charted) -> None:
     for right in live_rights(charted):
         assert "*" not in (right.verb, right.plural, right.group)
         assert right.verb not in ("escalate", "impersonate", "deletecollection")
-        assert right.verb != "bind" or right.name == "cairn-seller-namespace"
+        assert right.verb != "bind" or right.name in _BOUND
         assert right.plural != "secrets" or right.where != "cluster"
 
 

@@ -27,6 +27,7 @@ COMMANDS = {
     "snapshot": ("cairn.cli.operate", "take a snapshot of a machine's disk, by an Operation"),
     "restore": ("cairn.cli.operate", "put a stopped machine's disk back to a snapshot, by an Operation"),
     "clone": ("cairn.cli.operate", "make a new machine from another one's disk, by an Operation"),
+    "erase": ("cairn.cli.operate", "hide a buyer from every app of an IntegrationTenant, by an Operation"),
     "uninstall": ("cairn.cli.uninstall", "let go of every object after the operator was uninstalled"),
 }
 """Name: (module, help). A module has `add(parser)`, which declares its arguments, and `run(args) -> exit code`."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`cairn start|stop|restart|snapshot|restore|clone`: write an Operation with the caller's own rights, and follow it."""
+"""`cairn start|stop|restart|snapshot|restore|clone|erase`: write an Operation with one's own rights, and follow it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,19 @@ from typing import Any
 import yaml
 from kubernetes.aio.config import ConfigException
 
-from cairn.api.resources import OPERATION, SELLERRDS, SELLERVM, Obj, Ref, Resource
+from cairn.api.resources import INTEGRATIONTENANT, OPERATION, SELLERRDS, SELLERVM, Obj, Ref, Resource
 from cairn.api.schedule import duration
 from cairn.cli.manifests import ENVIRONMENT, add_cluster
 from cairn.engine.cluster import Cluster, KubernetesTransport, load_configuration
 from cairn.engine.errors import ApiError
 
 SHORT = {"svm": SELLERVM, "sellervm": SELLERVM, "srds": SELLERRDS, "sellerrds": SELLERRDS}
+SHORT |= {"itenant": INTEGRATIONTENANT, "integrationtenant": INTEGRATIONTENANT}
 MACHINES = ("snapshot", "restore", "clone")
+CONFIRMED = {
+    "restore": "restore replaces the disk of {} (the old one is kept)",
+    "erase": "erase hides the buyer from every app of {} for good",
+}
 LONGEST_NAME = 40
 LOOK_SECONDS = 1.0
 PATIENCE_SECONDS = 15.0
@@ -36,7 +41,7 @@ class UsageError(Exception):
 
 def add(parser: argparse.ArgumentParser) -> None:
     action = parser.prog.rsplit(" ", 1)[-1]
-    example = "svm/NAME" if action in MACHINES else "svm/NAME or srds/NAME"
+    example = _example(action)
     parser.add_argument("target", metavar="TARGET", help=f"{example}; the kind may be left out")
     if action == "snapshot":
         parser.add_argument("name", nargs="?", help="name of the snapshot; by default the Operation's")
@@ -45,6 +50,10 @@ def add(parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--confirm", metavar="NAME", help="the machine's name once more: its disk is replaced")
     if action == "clone":
         parser.add_argument("name", help="name of the new SellerVM")
+    if action == "erase":
+        parser.add_argument("--shop", required=True, help="the shop that the buyer bought in")
+        parser.add_argument("--ouid", required=True, help="the buyer, by the ouid in that shop")
+        parser.add_argument("--confirm", metavar="NAME", help="the IntegrationTenant's name once more: it is for good")
     parser.add_argument("-n", "--namespace", help="by default that of the kubeconfig's context")
     parser.add_argument("--wait", action="store_true", help="follow it to its end")
     parser.add_argument("--timeout", type=_seconds, default=1800.0, metavar="30m", help="with --wait: how long at most")
@@ -85,10 +94,10 @@ async def _run(args: argparse.Namespace, namespace: str) -> int:
 async def _operation(args: argparse.Namespace, namespace: str, cluster: Cluster) -> Obj:
     kind, name = await _target(args, namespace, cluster)
     spec: Obj = {"target": {"kind": kind.kind, "name": name}, "action": args.command}
-    more = {key: getattr(args, key) for key in ("snapshot", "name") if getattr(args, key, None)}
-    if args.command == "restore":
+    more = {key: getattr(args, key) for key in ("snapshot", "name", "shop", "ouid") if getattr(args, key, None)}
+    if warning := CONFIRMED.get(args.command):
         if args.confirm != name:
-            raise UsageError(f"restore replaces the disk of {name} (the old one is kept): say --confirm {name}")
+            raise UsageError(f"{warning.format(name)}: say --confirm {name}")
         spec["confirm"] = name
     letters = "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(5))
     stem = f"{args.command}-{name}"[: LONGEST_NAME - 6].rstrip("-.")
@@ -100,21 +109,33 @@ async def _operation(args: argparse.Namespace, namespace: str, cluster: Cluster)
     }
 
 
+def _possible(action: str) -> tuple[Resource, ...]:
+    if action == "erase":
+        return (INTEGRATIONTENANT,)
+    return (SELLERVM,) if action in MACHINES else (SELLERVM, SELLERRDS)
+
+
+def _example(action: str) -> str:
+    if action == "erase":
+        return "itenant/NAME"
+    return "svm/NAME" if action in MACHINES else "svm/NAME or srds/NAME"
+
+
 async def _target(args: argparse.Namespace, namespace: str, cluster: Cluster) -> tuple[Resource, str]:
     short, slash, name = args.target.rpartition("/")
-    possible = (SELLERVM,) if args.command in MACHINES else (SELLERVM, SELLERRDS)
+    possible = _possible(args.command)
     if slash:
         if SHORT.get(short.lower()) not in possible:
-            known = "svm/NAME" if len(possible) == 1 else "svm/NAME or srds/NAME"
-            raise UsageError(f"{args.target}: {args.command} is for {known}")
+            raise UsageError(f"{args.target}: {args.command} is for {_example(args.command)}")
         return SHORT[short.lower()], name
     try:
         found = [kind for kind in possible if await cluster.get(Ref(kind, namespace, name))]
     except ApiError as error:
         if error.status != FORBIDDEN:
             raise
+        short = _example(args.command).split("/")[0]
         raise UsageError(
-            f"{name}: write its kind too, such as svm/{name}, as you may not look ({error.message})"
+            f"{name}: write its kind too, such as {short}/{name}, as you may not look ({error.message})"
         ) from None
     if len(found) == 1:
         return found[0], name

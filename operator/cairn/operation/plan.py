@@ -18,7 +18,7 @@ from cairn.api.platform import Platform
 from cairn.api.resources import Obj
 from cairn.calendar.freeze import BREAK_FREEZE, show
 from cairn.engine.kind import Action, Observed, Plan
-from cairn.operation import disks, power
+from cairn.operation import disks, erase, power
 from cairn.operation.case import Begins, Case, Done, Fails, Runs, Step, Waits, case_of, others
 
 Deed = Callable[[Case], Step]
@@ -40,8 +40,8 @@ PURSUE: Mapping[str, Deed] = {
 }
 FROZEN = ("stop", "restart", "restore")
 """What a freeze holds up. Starting, snapshots and clones take nothing away."""
-LIMIT = {"restore": timedelta(hours=24), "clone": timedelta(hours=24)}
-"""How long a deed may take; it copies a disk. One that hangs must not hold up those after it for ever."""
+LIMIT = {"restore": timedelta(hours=24), "clone": timedelta(hours=24), "erase": timedelta(hours=24)}
+"""How long a deed may take that copies a disk or waits for a database. One that hangs must hold up none after it."""
 USUAL_LIMIT = timedelta(minutes=15)
 LOOK_AGAIN = timedelta(minutes=1)
 
@@ -59,12 +59,17 @@ def plan_operation(obj: Obj, observed: Observed, now: datetime, platform: Platfo
 
 
 def _step(op: Operation, observed: Observed, now: datetime, platform: Platform) -> Step:
+    if op.spec.action == "erase":
+        return _in_time(op, erase.step(op, observed), now)
     case = case_of(op, observed, now, platform)
     if isinstance(case, Fails):
         return case
     if op.status.phase != "Running":
         return _blocked(case) or BEGIN[op.spec.action](case)
-    step = PURSUE[op.spec.action](case)
+    return _in_time(op, PURSUE[op.spec.action](case), now)
+
+
+def _in_time(op: Operation, step: Step, now: datetime) -> Step:
     limit = LIMIT.get(op.spec.action, USUAL_LIMIT)
     if isinstance(step, Runs) and (begun := _moment(op.status.started_at)) and now >= begun + limit:
         return Fails(Reason.FAILED, f"not done within {_hours(limit)}: {step.message}")

@@ -73,7 +73,7 @@ def test_schema_of_seller_cloud_refuses(change: dict[str, Any], told: str) -> No
 
 def test_rules_table_gives_a_reason_for_each_and_no_wildcard() -> None:
     table = values(CHARTS / "cairn" / "files" / "rbac.yaml")
-    assert set(table) == {"cluster", "sellerNamespace", "images", "own"}
+    assert set(table) == {"cluster", "sellerNamespace", "appNamespace", "images", "own"}
     for rule in (rule for rules in table.values() for rule in rules):
         assert set(rule) <= {"group", "resources", "names", "verbs", "why"}
         assert rule["why"]

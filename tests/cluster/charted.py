@@ -155,11 +155,13 @@ def until(ask: Callable[[], T], good: Callable[[T], object], seconds: float = 20
 
 
 @contextmanager
-def charted_cluster(directory: Path) -> Iterator[Charted]:
+def charted_cluster(directory: Path, authentication: str = "") -> Iterator[Charted]:
     """Start it, install the chart, and let the operator make one Seller's namespace as the product does."""
     # This plugin is off by default and on in some distributions: what works with it works without it.
     plugins = ["OwnerReferencesPermissionEnforcement"]
-    with ControlPlane.start(directory, name="charts", audit=False, admission=plugins) as plane:
+    with ControlPlane.start(
+        directory, name="charts", audit=False, admission=plugins, authentication=authentication
+    ) as plane:
         admin = Caller(plane.server, plane.directory / "pki")
         plane.kubectl("apply", "-f", "-", input=yaml.safe_dump_all(foreign.crds()))
         helm(

@@ -9,8 +9,10 @@ import pytest
 
 from cairn.api.crd import CRDS
 from cairn.api.text import to_yaml
+from cairn_devcluster.oidc import Provider
 from cluster.caller import Caller
 from cluster.charted import OPERATOR_SUBJECT, OTHER, ROLES, Charted, binding, charted_cluster
+from cluster.people import authentication
 from devcluster import Cluster, ControlPlane, MissingError
 
 
@@ -36,9 +38,16 @@ def admin(control_plane: ControlPlane) -> Caller:
 
 
 @pytest.fixture(scope="session")
-def charted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Charted]:
+def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
+    """The OpenID provider whose tokens the charted control plane takes."""
+    with Provider(tmp_path_factory.mktemp("provider")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def charted(tmp_path_factory: pytest.TempPathFactory, provider: Provider) -> Iterator[Charted]:
     """A control plane with charts/cairn installed."""
-    with charted_cluster(tmp_path_factory.mktemp("charted")) as cluster:
+    with charted_cluster(tmp_path_factory.mktemp("charted"), authentication(provider)) as cluster:
         yield cluster
 
 

@@ -3,15 +3,19 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import itertools
 import os
 import re
+import secrets
 import ssl
 import subprocess
 import sys
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
@@ -79,6 +83,12 @@ class Running:
             self._process.wait(10)
 
 
+def told(step: httpx.Response) -> dict[str, str]:
+    """What a redirect carries to where it leads."""
+    assert step.is_redirect, f"{step.status_code} {step.url} {step.text}"
+    return {name: values[0] for name, values in parse_qs(urlsplit(step.headers["Location"]).query).items()}
+
+
 class Browser(httpx.Client):
     """A person's browser: it follows redirects, keeps cookies, and fills in the provider's form."""
 
@@ -87,11 +97,32 @@ class Browser(httpx.Client):
             verify=ssl.create_default_context(cafile=ca), follow_redirects=True, timeout=20, trust_env=False
         )
 
-    def sign_in(self, form: httpx.Response, name: str, password: str) -> httpx.Response:
-        """Fill in the form that `form` shows; the page where it leads."""
+    def sign_in(self, form: httpx.Response, name: str, password: str, *, follow: bool = True) -> httpx.Response:
+        """Fill in the form that `form` shows; the page where it leads, or (without follow) the first step there."""
         found = re.search(r'name="id" value="([^"]+)"', form.text)
         assert found, f"no form: {form.url} {form.text}"
-        return self.post(form.url.join("/login"), data={"id": found[1], "name": name, "password": password})
+        body = {"id": found[1], "name": name, "password": password}
+        return self.post(form.url.join("/login"), data=body, follow_redirects=follow)
+
+    def walk(self, step: httpx.Response, end: str) -> httpx.Response:
+        """Follow redirects up to the one that leads to `end`, which is not followed."""
+        while step.is_redirect and not step.headers["Location"].startswith(end):
+            step = self.get(step.url.join(step.headers["Location"]), follow_redirects=False)
+        return step
+
+    def token(self, issuer: str, client: str, redirect: str, name: str, password: str) -> str:
+        """An ID token as a program on this person's machine gets one: the code ends at a redirect it listens at."""
+        verifier = secrets.token_urlsafe(48)
+        challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+        asked = {"response_type": "code", "client_id": client, "redirect_uri": redirect, "scope": "openid profile"}
+        asked |= {"code_challenge": challenge, "code_challenge_method": "S256", "nonce": secrets.token_urlsafe()}
+        page = self.walk(self.get(f"{issuer}/authorize", params=asked, follow_redirects=False), redirect)
+        if self.asked(page):
+            page = self.walk(self.sign_in(page, name, password, follow=False), redirect)
+        body = {"grant_type": "authorization_code", "code": told(page)["code"], "code_verifier": verifier}
+        answer = self.post(f"{issuer}/oauth/token", data=body | {"redirect_uri": redirect, "client_id": client})
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["id_token"])
 
     def asked(self, page: httpx.Response) -> bool:
         """Whether this page asks for a password."""

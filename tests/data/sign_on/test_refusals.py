@@ -69,8 +69,7 @@ def test_honest_token_lets_in_until_the_provider_lies(liar: Liar, crm: Running) 
 
 def test_sign_in_that_another_browser_began_is_refused(liar: Liar, crm: Running) -> None:
     with Browser() as attacker, Browser() as victim:
-        attacker.follow_redirects = False
-        back = attacker.get(attacker.get(f"{crm.url}/sign-in").headers["Location"]).headers["Location"]
-        refused = victim.get(back)
+        begun = attacker.get(f"{crm.url}/sign-in", follow_redirects=False)
+        refused = victim.get(attacker.walk(begun, crm.url).headers["Location"])
         assert refused.status_code == 403
         assert "state" in refused.text

@@ -16,7 +16,7 @@ from .controlplane import ControlPlane
 _MODULES = {
     "all": modules.EVERY,
     "nodes": modules.ALL,
-    "kubevirt-plane": (*modules.CONTROL_PLANE, *modules.KUBEVIRT_PLANE),
+    "kubevirt-plane": (*modules.CONTROL_PLANE, *modules.KUBEVIRT_PLANE, modules.OIDC),
     "controlplane": modules.CONTROL_PLANE,
 }
 

@@ -53,6 +53,7 @@ class ControlPlane:
         audit: bool,
         admission: Sequence[str] = (),
         kubevirt: bool = False,
+        authentication: str = "",
     ) -> None:
         self.directory = directory.absolute()
         self.name = name
@@ -63,6 +64,7 @@ class ControlPlane:
         self._audit = audit
         self._admission = tuple(admission)
         self._kubevirt = kubevirt
+        self._authentication = authentication
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._ports: list[int] = []
 
@@ -76,13 +78,18 @@ class ControlPlane:
         audit: bool = True,
         admission: Sequence[str] = (),
         kubevirt: bool = False,
+        authentication: str = "",
     ) -> ControlPlane:
         """Start in a directory of its own, which keeps its state. Returns when it serves.
 
         admission: plugins to switch on that are off by default
         kubevirt: with KubeVirt's webhooks and controllers, and the CRDs of CDI, snapshots and HTTPRoute
+        authentication: an AuthenticationConfiguration: whose tokens the API server takes beside its own
         """
-        self = cls(Path(directory), name, detached=detached, audit=audit, admission=admission, kubevirt=kubevirt)
+        self = cls(
+            Path(directory), name,
+            detached=detached, audit=audit, admission=admission, kubevirt=kubevirt, authentication=authentication,
+        )  # fmt: skip
         self.directory.mkdir(parents=True, exist_ok=True)
         build.build(*modules.CONTROL_PLANE, *(modules.KUBEVIRT_PLANE if kubevirt else ()))
         self._forget_processes()
@@ -150,7 +157,7 @@ class ControlPlane:
     def kill(self) -> None:
         """End everything at once. The directory stays, and `start` in it goes on with its state."""
         for process in self._processes.values():
-            _kill_group(process.pid)
+            kill_group(process.pid)
         for process in self._processes.values():
             process.wait()
         self._processes.clear()
@@ -193,6 +200,9 @@ class ControlPlane:
             audit_log=self.audit_log,
             admission=self._admission,
         )
+        if self._authentication:
+            (self.directory / "authentication.yaml").write_text(self._authentication)
+            command.append(f"--authentication-config={self.directory / 'authentication.yaml'}")
         # Nobody reaches the `kubernetes` Service without nodes, and a loopback address may not stand in its endpoints.
         here = ["--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", "--endpoint-reconciler-type=none"]
         self.spawn("kube-apiserver", [*command, *here, f"--secure-port={port}"])
@@ -243,7 +253,7 @@ class ControlPlane:
         end_left_over(self.directory)
 
 
-def _kill_group(pid: int) -> None:
+def kill_group(pid: int) -> None:
     """Each process leads a group of its own, in which are its children."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
@@ -266,6 +276,6 @@ def running(directory: Path) -> dict[str, int]:
 def end_left_over(directory: Path) -> None:
     pids = running(directory).values()
     for pid in pids:
-        _kill_group(pid)
+        kill_group(pid)
     base.wait_for("the end of earlier processes", lambda: not any(map(base.alive, pids)), seconds=10)
     (directory / "pids.json").unlink(missing_ok=True)

@@ -102,11 +102,12 @@ CRDS = Module(
         Crds("sigs.k8s.io/gateway-api", "config/crd/standard/*_httproutes.yaml"),
     ),
 )
+OIDC = Module("oidc", ((".", "oidc-dev"),))
 NETPOL = Module("netpol", ((".", "netpol-dev"),))
 TOOLS = Module("tools", (("helm.sh/helm/v4/cmd/helm", "helm"), ("github.com/nats-io/nats-server/v2", "nats-server")))
 
 CONTROL_PLANE = (KUBEONE,)
-ALL = (KUBEONE, PAUSE, COREDNS, CSI, CRDS, NETPOL, TOOLS)
+ALL = (KUBEONE, PAUSE, COREDNS, CSI, CRDS, NETPOL, GUARD, OIDC, TOOLS)
 
 _KUBEVIRT = "kubevirt.io/kubevirt"
 _KUBEVIRT_VARIABLES = (

@@ -57,7 +57,7 @@ class App:
             return redirect
 
         async def signed_in(request: Request) -> Response:
-            # Authlib checks signature, nonce and end; issuer and audience only if told whose.
+            # Authlib checks signature, nonce and end; the audience only if told, and then the issuer must be told too.
             expected = {
                 "iss": {"essential": True, "value": keys["oidc-issuer"]},
                 "aud": {"essential": True, "value": keys["oidc-client-id"]},

@@ -18,6 +18,9 @@ ALWAYS_SHOWN = ("shop_id", "jdp_modified", "jdp_seq")
 """Columns that every view has besides those of its descriptor."""
 
 
+ViewType = Literal["text", "bigint", "numeric", "timestamp", "boolean", "json"]
+
+
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -50,7 +53,7 @@ class ViewColumn(_Frozen):
     """
 
     name: Name
-    type: Literal["text", "bigint", "numeric", "timestamp", "boolean", "json"] | None = None
+    type: ViewType | None = None
     path: tuple[str, ...] | None = Field(default=None, min_length=1)
     personal: bool = False
 
@@ -61,11 +64,21 @@ class ViewColumn(_Frozen):
         return self
 
 
+class BuyerColumns(_Frozen):
+    """Which columns of the view tell whose record it is: a buyer within one shop, a member across shops, a nick."""
+
+    ouid: Name | None = None
+    omid: Name | None = None
+    nick: Name | None = None
+
+
 class Dataset(_Frozen):
     """One kind of record that the platform pushes.
 
     envelope: members that lead from the top of the record to the object that holds the columns
     key, owner, created, modified: names of stored columns; `owner` holds the shop's nick
+    order: the view's column with the order's number, in the one dataset that holds orders
+    buyer: by what rows of it join with those of apps, and by what a buyer is left out of shared views
     """
 
     name: Name
@@ -75,6 +88,8 @@ class Dataset(_Frozen):
     owner: Name
     created: Name
     modified: Name
+    order: Name | None = None
+    buyer: BuyerColumns = BuyerColumns()
     columns: tuple[StoredColumn, ...]
     indexes: tuple[Index, ...]
     view: tuple[ViewColumn, ...]
@@ -87,6 +102,18 @@ class Dataset(_Frozen):
     def column(self, name: str) -> StoredColumn:
         return next(column for column in self.columns if column.name == name)
 
+    @property
+    def shown(self) -> dict[str, ViewType]:
+        """Every column of the view `platform.<name>`, and its type."""
+        found: dict[str, ViewType] = {"shop_id": "text", "jdp_modified": "timestamp", "jdp_seq": "bigint"}
+        found |= {column.name: column.type or _shown_as(self.column(column.name).type) for column in self.view}
+        return found
+
+    @property
+    def personal(self) -> frozenset[str]:
+        """Columns of the view that say something about a buyer."""
+        return frozenset(column.name for column in self.view if column.personal)
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         names = self.column_names
@@ -98,12 +125,21 @@ class Dataset(_Frozen):
         for name in (self.key, self.owner, self.created, self.modified, *shown, *indexed):
             if name not in names:
                 raise ValueError(f"dataset {self.name}: no stored column {name!r}")
+        for seen in (self.order, self.buyer.ouid, self.buyer.omid, self.buyer.nick):
+            if seen is not None and seen not in self.shown:
+                raise ValueError(f"dataset {self.name}: no view column {seen!r}")
         if self.column(self.key).type != "bigint":
             raise ValueError(f"dataset {self.name}: key {self.key!r} must be a bigint")
         for name in (self.created, self.modified):
             if self.column(name).type != "timestamp":
                 raise ValueError(f"dataset {self.name}: {name!r} must be a timestamp")
         return self
+
+
+def _shown_as(stored: str) -> ViewType:
+    if stored in ("bigint", "int"):
+        return "bigint"
+    return "timestamp" if stored == "timestamp" else "text"
 
 
 def _unique(what: str, names: tuple[str, ...]) -> None:

@@ -235,7 +235,10 @@ def _settings(decided: Decided, platform: Platform, *, checked: bool) -> dict[st
             "passwordFile": f"{objects.SECRET}/password",
             "caFile": f"{objects.SECRET}/ca.crt" if checked else None,
         },
-        "datasets": [dataset.model_dump(mode="json", by_alias=True, exclude_none=True) for dataset in decided.datasets],
+        "datasets": [
+            dataset.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"order", "buyer"})
+            for dataset in decided.datasets
+        ],
         "shops": decided.shops,
         "metricsPort": objects.METRICS_PORT,
     }

@@ -92,7 +92,7 @@ def test_check_objects_that_fit_together_says_nothing() -> None:
         ),
         pytest.param(
             "databaseName: shop", "databaseName: shop\n  datasets: [trades, orders]",
-            ["f.yaml:33: spec.datasets: orders is unknown: there are refunds, trades"],
+            ["f.yaml:33: spec.datasets: orders is unknown: there are members, refunds, trades"],
             id="unknown-dataset",
         ),
         pytest.param(

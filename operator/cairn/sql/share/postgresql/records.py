@@ -153,6 +153,14 @@ def _withdrawn(case: Case, name: str) -> Record:
     return _asked(case, action, name, reason, grant, before)
 
 
+def keys(case: Case, missing: list[str]) -> list[Record]:
+    """Without its key a mask shows nothing; a new key gives new pseudonyms."""
+    lost = [name for name in missing if f"key {name}" in case.facts.applied.objects]
+    found = [_repair("map.key", (f"{name} is gone",), ("a new key",)) for name in lost]
+    new = [name for name in missing if name not in lost]
+    return [*found, _asked(case, "grant", "map.key", "keys of masks", after=new)] if new else found
+
+
 def made(case: Case, subject: str, reason: str, after: Iterable[str] = ()) -> Record:
     known = case.facts.applied.objects
     if known and not after and known.get(f"table {subject}") == case.wanted.objects.get(f"table {subject}"):

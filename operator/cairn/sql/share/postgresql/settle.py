@@ -21,7 +21,7 @@ from cairn.sql.share.postgresql.audit import insert_sql
 from cairn.sql.share.postgresql.desired import current, describe, desired
 from cairn.sql.share.postgresql.facts import Applied, Facts
 from cairn.sql.share.postgresql.observe import look
-from cairn.sql.share.postgresql.steps import Batch, Case, giving, ground_of, taking
+from cairn.sql.share.postgresql.steps import Batch, Case, giving, ground_of, keep_out, taking
 from cairn.sql.share.postgresql.views import full_name
 from cairn.sql.share.state import Difference, Session, State, difference
 
@@ -34,6 +34,7 @@ END = (
     " WHERE a.datname = pg_catalog.current_database() AND a.usename = ANY($1::pg_catalog.text[])"
     " AND a.backend_type = 'client backend' AND a.pid <> pg_catalog.pg_backend_pid()"
 )
+TIMEOUT = Reason.LOCK_TIMEOUT.value
 HOLDERS = (
     "SELECT pg_catalog.pg_terminate_backend(l.pid, 2000) FROM pg_catalog.pg_locks l"
     " JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid"
@@ -97,18 +98,26 @@ class Settling:
             due |= batch.due
         due -= await self._end(due)
         for batch in giving(case):
-            await self._send(batch, retry=bool(due) or bool(facts.due))
+            if not await self._send(batch) and batch.shut and self.problems[-1].startswith(TIMEOUT):
+                await self._insist(batch)
         self.verifiers = {}
         return not self.problems
 
-    async def _send(self, batch: Batch, *, retry: bool = False) -> bool:
+    async def _insist(self, batch: Batch) -> None:
+        """A party that holds up what takes something from it is kept out meanwhile: the next round lets it in again."""
+        if await self._send(keep_out(batch)):
+            await self._end(batch.shut)
+            self.problems.pop()
+            await self._send(batch)
+
+    async def _send(self, batch: Batch) -> bool:
         """The batch in one transaction. False where the server refused: nothing of it stands then."""
         try:
             await self._transaction(batch)
         except LOST:
             raise
         except asyncpg.LockNotAvailableError:
-            self.problems.append(f"LockTimeout: {batch.title}: somebody reads or writes what must change")
+            self.problems.append(f"{TIMEOUT}: {batch.title}: somebody reads or writes what must change")
             return False
         except asyncpg.PostgresError as error:
             self.problems.append(f"{batch.title}: {error}")
@@ -177,7 +186,8 @@ class Settling:
 
     async def _remember(self, design: Design, wanted: State, facts: Facts) -> None:
         views = {full_name(view): describe(view) for view in design.views}
-        applied = Applied(wanted.entries, wanted.objects, views)
+        keys = {f"key {name}": "" for (name,) in wanted.rows["map.key"]}
+        applied = Applied(wanted.entries, {**wanted.objects, **keys}, views)
         if applied != facts.applied:
             text = literal(applied.text())
             sql = (

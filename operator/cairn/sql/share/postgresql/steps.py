@@ -14,7 +14,7 @@ from cairn.sql.share.engine import Record, Why
 from cairn.sql.share.model import Design, Party, View
 from cairn.sql.share.names import group, logins, own_role, published, shares, work
 from cairn.sql.share.postgresql import records
-from cairn.sql.share.postgresql.base import BASE, ROUTINES, TRIGGERS, published_spec, routine_sql, table_sql
+from cairn.sql.share.postgresql.base import BASE, ROUTINES, TRIGGERS, TableSpec, published_spec, routine_sql, table_sql
 from cairn.sql.share.postgresql.desired import DEFAULTS
 from cairn.sql.share.postgresql.facts import Facts
 from cairn.sql.share.postgresql.grants import give, take
@@ -38,14 +38,14 @@ class Batch:
     """One transaction: all of it or nothing, with its records.
 
     due: logins whose sessions must end after it
-    waits: takes locks that readers hold
+    shut: logins to be kept out where their sessions hold up what takes something from them
     """
 
     title: str
     steps: list[Step] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
     due: set[str] = field(default_factory=set)
-    waits: bool = False
+    shut: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
         return bool(self.steps or self.due)
@@ -117,7 +117,7 @@ def ground_of(case: Case) -> Batch:
     for spec in BASE:
         name = f"table {spec.schema}.{spec.name}"
         if name in case.diff.absent:
-            add(Step(table_sql(spec), own))
+            batch.steps += _table(spec, own)
             batch.steps += [Step(f"CREATE TRIGGER {name} {TRIGGERS[name]}", own) for name in spec.triggers]
         elif name in case.diff.other:
             batch.steps += [Step(sql, role) for sql, role in mend(spec, case.facts, own)]
@@ -233,7 +233,7 @@ def _relation_owner(case: Case, name: str) -> str:
 
 def _masters(case: Case) -> Batch:
     """Views of `map`, and keys."""
-    batch, own = Batch("masters", waits=True), case.own
+    batch, own = Batch("masters"), case.own
     if case.facts.witness and case.off("table map.clock"):
         batch.steps.append(Step(f"GRANT USAGE ON SCHEMA sys_info TO {own}"))
         batch.steps.append(Step(f"GRANT SELECT ON TABLE sys_info.jdp_cursor TO {own}"))
@@ -245,8 +245,7 @@ def _masters(case: Case) -> Batch:
     for (name,) in sorted(missing):
         again = name in case.facts.retired
         batch.steps.append(Step(_UNRETIRE.format(literal(name)) if again else _NEW_KEY.format(literal(name)), own))
-    if missing:
-        batch.records.append(records.made(case, "map.key", "keys of masks", tuple(sorted(name for (name,) in missing))))
+    batch.records += records.keys(case, sorted(name for (name,) in missing))
     return batch
 
 
@@ -279,7 +278,13 @@ def _replace(schema: str, name: str, text: str, case: Case, own: str, *, keep: b
         steps.append(Step(f"DROP VIEW {full} CASCADE", own if found.owner == own else ""))
     elif found is not None:
         text = text.replace("CREATE VIEW", "CREATE OR REPLACE VIEW", 1)
-    return [*steps, Step(text, own), Step(note, own)]
+    return [*steps, Step(text, own), Step(note, own), Step(f"REVOKE ALL ON TYPE {full} FROM PUBLIC", own)]
+
+
+def _table(spec: TableSpec, own: str) -> list[Step]:
+    """Default privileges say nothing about the type of a relation's rows."""
+    name = qualified(spec.schema, spec.name)
+    return [Step(table_sql(spec), own), Step(f"REVOKE ALL ON TYPE {name} FROM PUBLIC", own)]
 
 
 def _party(case: Case, party: Party) -> Batch:
@@ -310,14 +315,14 @@ def _is_for(entry: Entry, party: Party) -> bool:
 
 def _tables(case: Case, party: Party) -> Batch:
     """What a party publishes."""
-    batch, own = Batch(f"tables of {party.id}", waits=True), case.own
+    batch, own = Batch(f"tables of {party.id}"), case.own
     for table in case.design.tables:
         spec = published_spec(table)
         name = f"table {spec.schema}.{spec.name}"
         if table.party != party.id:
             continue
         if name in case.diff.absent:
-            batch.steps.append(Step(table_sql(spec), own))
+            batch.steps += _table(spec, own)
         elif name in case.diff.other:
             batch.steps += [Step(sql, role) for sql, role in mend(spec, case.facts, own)]
         given = [entry for entry in case.missing(name) if entry.object == name]
@@ -329,7 +334,9 @@ def _tables(case: Case, party: Party) -> Batch:
 
 def _shares(case: Case, party: Party) -> Batch:
     """What a party reads: dropped and made again in one transaction, with its rights and filters."""
-    batch, own = Batch(f"shares of {party.id}", waits=True), case.own
+    batch, own = Batch(f"shares of {party.id}"), case.own
+    if any(view.party == party.id for view in _narrowed(case)):
+        batch.shut = frozenset(login.name for login in party.logins if login.name in case.facts.roles)
     scope = case.wanted.rows["map.scope"] - case.facts.state.rows.get("map.scope", frozenset())
     for view in case.design.views:
         if view.party != party.id:
@@ -350,10 +357,19 @@ def _shares(case: Case, party: Party) -> Batch:
     return batch
 
 
+def keep_out(batch: Batch) -> Batch:
+    """No session of those who hold it up begins until the next round."""
+    found = Batch(f"keep out {', '.join(sorted(batch.shut))}", due=set(batch.shut))
+    for login in sorted(batch.shut):
+        found.steps.append(Step(lock(login)))
+        found.records.append(Record("revoke", records.CAIRN, login, f"kept out: it holds up {batch.title}"))
+    return found
+
+
 def _clear(case: Case) -> Iterable[Batch]:
     """What nobody may use any more."""
     own = case.own
-    views, schemas = Batch("views that go", waits=True), Batch("schemas that go")
+    views, schemas = Batch("views that go"), Batch("schemas that go")
     gone: dict[str, Batch] = {}
     for name in sorted(case.diff.unwanted):
         kind, _, rest = name.partition(" ")

@@ -11,8 +11,20 @@ from cairn.api.crd import CRDS
 from cairn.api.text import to_yaml
 from cairn_devcluster.oidc import Provider
 from cluster.caller import Caller
-from cluster.charted import OPERATOR_SUBJECT, OTHER, ROLES, Charted, binding, charted_cluster
+from cluster.charted import (
+    APP,
+    LABELS,
+    OPERATOR_SUBJECT,
+    OTHER,
+    ROLES,
+    SELLER,
+    Charted,
+    binding,
+    charted_cluster,
+    until,
+)  # fmt: skip
 from cluster.people import authentication
+from cluster.staff import CLUSTER_ROLES, GROUPS
 from devcluster import Cluster, ControlPlane, MissingError
 
 
@@ -70,3 +82,35 @@ def other(charted: Charted) -> str:
     body = binding("stolen", "cairn-seller-namespace", OPERATOR_SUBJECT)
     assert charted.admin.create(f"{ROLES}/namespaces/{OTHER}/rolebindings", body).ok
     return OTHER
+
+
+@pytest.fixture(scope="session")
+def people(charted: Charted) -> dict[str, Caller]:
+    """One person of each role, all bound by the operator's own account as the product does it."""
+    for namespace in (SELLER, APP):
+        for role, name in CLUSTER_ROLES.items():
+            body = binding(f"cairn-main-{role}", name, {"kind": "Group", "name": GROUPS[role]})
+            made = charted.operator.create(f"{ROLES}/namespaces/{namespace}/rolebindings", body)
+            assert made.ok, made
+    developers = {"kind": "Group", "name": GROUPS["developer"]}
+    body = binding("cairn-developers", "cairn-isv-developer", developers)
+    made = charted.operator.create(f"{ROLES}/namespaces/{APP}/rolebindings", body)
+    assert made.ok, made
+    callers = {role: charted.person("system:authenticated", group) for role, group in GROUPS.items()}
+    path = "/apis/cairn.dev/v1alpha1/namespaces/{}/integrationapps"
+    for role, caller in callers.items():
+        if role != "finance":
+            until(lambda caller=caller: caller.get(path.format(APP)), lambda a: a.ok)  # type: ignore[misc]
+    return callers
+
+
+@pytest.fixture(scope="session")
+def neighbour(charted: Charted) -> str:
+    """The namespace of another seller."""
+    name = "seller-2099"
+    labels = LABELS | {"cairn.dev/seller": "emca", "cairn.dev/seller-id": "2099"}
+    assert charted.operator.create("/api/v1/namespaces", {"metadata": {"name": name, "labels": labels}}).ok
+    body = binding("cairn-operator", "cairn-seller-namespace", OPERATOR_SUBJECT)
+    until(lambda: charted.operator.create(f"{ROLES}/namespaces/{name}/rolebindings", body), lambda a: a.ok)
+    until(lambda: charted.admin.get(f"/api/v1/namespaces/{name}/serviceaccounts/default"), lambda a: a.ok)
+    return name

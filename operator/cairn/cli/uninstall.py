@@ -16,6 +16,8 @@ from pathlib import Path
 from kubernetes.aio.config import ConfigException
 
 from cairn.api.resources import (
+    INTEGRATIONAPP,
+    INTEGRATIONTENANT,
     LEASE,
     OPERATION,
     PROMOTION,
@@ -34,14 +36,24 @@ from cairn.engine.errors import ApiError
 from cairn.engine.lease import LEASE_NAME
 from cairn.engine.reconcile import FINALIZER
 
-KINDS = (OPERATION, PUSHSUBSCRIPTION, SELLERVM, SELLERRDS, SELLER, PROMOTION, SERVICEPLAN)
+KINDS = (
+    OPERATION,
+    INTEGRATIONAPP,
+    INTEGRATIONTENANT,
+    PUSHSUBSCRIPTION,
+    SELLERVM,
+    SELLERRDS,
+    SELLER,
+    PROMOTION,
+    SERVICEPLAN,
+)
 
 STAYS = """\
 Nothing was deleted: objects, machines, databases, their volumes and passwords are where they were.
 An operator that is installed again takes all of them up. To be rid of them for good, delete, in this order:
-  the objects          kubectl delete operations,pushsubscriptions,sellervms,sellerrdses -A --all
+  the objects          kubectl delete operations,integrationapps,integrationtenants,pushsubscriptions,sellervms,sellerrdses -A --all
                        kubectl delete sellers,promotions,serviceplans --all
-  Sellers' namespaces  kubectl delete namespace -l cairn.dev/seller-id      (every disk and database in them is lost)
+  their namespaces     kubectl delete namespace -l cairn.dev/seller-id      (every disk and database in them is lost)
   the kinds            kubectl get crd -o name | grep 'cairn.dev$' | xargs kubectl delete
   volumes              they are kept (Retain): kubectl get persistentvolumes"""
 

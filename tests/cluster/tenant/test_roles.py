@@ -15,7 +15,7 @@ import yaml
 from cairn.api.crd import CRDS
 from cluster.caller import Caller
 from cluster.charted import APP, SELLER, Charted
-from cluster.tenant.conftest import GROUPS
+from cluster.staff import GROUPS
 
 WORDS = {"read": "get list watch", "write": "create update patch delete"}
 VERBS = (

@@ -157,7 +157,7 @@ class _Seen:
             reasons.append((held.until, held.promotion))
             names.append(held.plan)
         until, reason = max(reasons, default=(None, ""))
-        frozen = [raised.frozen_until for raised in raises if raised.frozen_until]
+        frozen = [one.frozen_until for one in (*raises, *([held] if held else [])) if one.frozen_until]
         return Capacity(
             plan=highest(who.base_plan, names, self._plans),
             floor=floor,

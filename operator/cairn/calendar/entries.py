@@ -106,7 +106,10 @@ def entries(
 
 
 def held_entry(who: Participant, seen: tuple[Entry, ...]) -> Raised | None:
-    """What status says it was raised to, if the promotion is no longer to be had but still listed."""
+    """What status says it was raised to, if the promotion is no longer to be had but still listed.
+
+    It is frozen as long, unless its promotion is there to say that it freezes nothing.
+    """
     held = who.held
     entry = next((one for one in seen if held and one.name == held.promotion and one.absent), None)
     if held is None or entry is None:
@@ -119,6 +122,7 @@ def held_entry(who: Participant, seen: tuple[Entry, ...]) -> Raised | None:
         floor=held.floor if clones else 0,
         ceiling=held.ceiling if clones else None,
         plan=plan,
+        frozen_until=held.until if entry.freeze else None,
         counts=True,
     )
 
@@ -131,10 +135,11 @@ def _entry(
     now: datetime,
     many: int,
 ) -> Entry:
-    plan_wrong = _plan_wrong(what, who.kind, plans)
+    plan_wrong = _plan_wrong(what, who, plans)
     absent = _absent(what.name, promotion)
     if promotion is None or absent:
-        return Entry(what, who.base_min, absent=absent, plan_wrong=plan_wrong)
+        freeze = promotion is None or promotion.spec.freeze
+        return Entry(what, who.base_min, freeze=freeze, absent=absent, plan_wrong=plan_wrong)
     windows = tuple(islice(ahead(promotion, now), many))
     spec = promotion.spec
     return Entry(what, who.base_min, windows, len(windows) < many, spec.ramp.steps, spec.freeze, plan_wrong=plan_wrong)
@@ -151,16 +156,18 @@ def _absent(name: str, promotion: Promotion | None) -> tuple[Reason, str] | None
     return None
 
 
-def _plan_wrong(what: Participation, kind: str, plans: Mapping[str, ServicePlan]) -> tuple[Reason, str] | None:
+def _plan_wrong(what: Participation, who: Participant, plans: Mapping[str, ServicePlan]) -> tuple[Reason, str] | None:
     if what.plan_ref is None:
         return None
     name, where = what.plan_ref.name, f"spec.promotions[{what.name}].planRef"
     plan = plans.get(name)
     if plan is None:
         return Reason.PLAN_NOT_FOUND, f"{where}: ServicePlan {name} does not exist: create it, or name another"
-    if plan.spec.for_ != kind:
-        message = f"{where}: ServicePlan {name} is for a {plan.spec.for_}, not for a {kind}: name another"
+    if plan.spec.for_ != who.kind:
+        message = f"{where}: ServicePlan {name} is for a {plan.spec.for_}, not for a {who.kind}: name another"
         return Reason.PLAN_OF_ANOTHER_KIND, message
+    if plan.spec.deprecated and name not in (who.base_plan, who.held.plan if who.held else None):
+        return Reason.PLAN_DEPRECATED, f"{where}: ServicePlan {name} is deprecated and takes no new users: name another"
     return None
 
 

@@ -271,8 +271,9 @@ def _status(scene: Scene, part: Part) -> dict[str, Any]:
     going = steps(live.members, live.replicas, scene.target, scene.drain, scene.case.now).draining
     source = live.source or next((str(one["metadata"]["name"]) for one in scene.sources), None)
     return {
-        "floor": scene.floor,
-        "ceiling": scene.ceiling,
+        # the calendar's, also while the machine is stopped: what is held at them starts with the machine again
+        "floor": scene.case.capacity.floor,
+        "ceiling": max(scene.case.capacity.ceiling, scene.case.capacity.floor),
         "replicas": len(live.members),
         "ready": live.ready,
         **({"draining": f"{pool_name(scene.case.name)}-{going[0]}"} if going else {}),

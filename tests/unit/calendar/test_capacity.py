@@ -221,10 +221,29 @@ def test_participant_is_held_by_its_status_to_the_end_when_its_promotion_goes(go
     assert (held.plan, held.floor, held.ceiling, held.reason) == ("vm.large", 11, 40, "Promotion/double-11")
     assert held.until == START + 36 * HOUR
     assert held.next
-    assert (held.next.at, held.next.what) == (START + 36 * HOUR, "back to vm.small, 1 to 3 clones")
+    assert (held.next.at, held.next.what) == (START + 36 * HOUR, "back to vm.small, 1 to 3 clones, the freeze ends")
     assert "is held until 2026-11-12T12:00" in conditions(held)[0].message
     over = capacity(who, known, PLANS, START + 36 * HOUR)
     assert (over.plan, over.floor, over.ceiling, over.reason) == ("vm.small", 1, 3, "")
+
+
+@pytest.mark.parametrize(("known", "frozen"), [("deleted", True), ("freezes", True), ("freezes nothing", False)])
+def test_freeze_lasts_as_long_as_what_is_held(known: str, frozen: bool) -> None:
+    who = participant(machine(ENTRY, status=status(at("2026-11-10T20:30"))))
+    spec = edited(suspend=True, freeze=known == "freezes")
+    promotions = {} if known == "deleted" else {"double-11": SALE.model_copy(update={"spec": spec})}
+    held = capacity(who, promotions, PLANS, utc("2026-11-11T12:00"))
+    assert held.frozen_until == (START + 36 * HOUR if frozen else None)
+
+
+@pytest.mark.parametrize("has_it", [True, False])
+def test_deprecated_plan_takes_nobody_new_and_keeps_who_has_it(has_it: bool) -> None:
+    spec = PLANS["vm.large"].spec.model_copy(update={"deprecated": True})
+    plans = {**PLANS, "vm.large": PLANS["vm.large"].model_copy(update={"spec": spec})}
+    who = participant(machine(ENTRY, status=status(at("2026-11-10T20:30")) if has_it else {}))
+    found = capacity(who, {"double-11": SALE}, plans, START)
+    assert found.plan == ("vm.large" if has_it else "vm.small")
+    assert (Reason.PLAN_DEPRECATED in [reason for reason, _ in found.unresolved]) is not has_it
 
 
 def test_seller_ends_the_raise_by_removing_the_entry() -> None:

@@ -90,11 +90,14 @@ class Action:
 
     The plan lists it while what was observed says that it is still to be done; when it is done, the next plan no
     longer lists it. `args` never holds a secret: the deed reads those by name.
+
+    first: before the children are applied, and whatever becomes of them: what takes access away waits for nothing
     """
 
     name: str
     args: Mapping[str, Any] = field(default_factory=dict)
     deadline_seconds: float = 20.0
+    first: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,8 @@ class Plan:
     children: applied in this order; what the kind owns and the plan no longer holds is pruned, retained data excepted
     status: the status but for `conditions` and `observedGeneration`
     conditions: the first is always Ready
-    actions: run in this order after the children were applied; any action leads to another pass at once
+    actions: run in this order after the children were applied, those marked `first` before them; any action leads to
+      another pass at once
     next: when to look again although nothing changed
     hold: prune nothing in this pass (the plan could not be computed in full, or waits for something)
     delete: children to delete although they are retained (the user asked for it in so many words)

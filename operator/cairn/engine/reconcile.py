@@ -25,7 +25,7 @@ from cairn.engine.errors import ConflictError, NotFoundError, RefusedError, Unav
 from cairn.engine.events import Recorder
 from cairn.engine.gather import Sources, is_own, observe
 from cairn.engine.io import OwnerIo
-from cairn.engine.kind import ActionError, Child, Kind, Observed, Plan, Want
+from cairn.engine.kind import Action, ActionError, Child, Kind, Observed, Plan, Want
 from cairn.engine.metrics import ACTIONS, CONFLICTS, TRANSITIONS, WRITES
 from cairn.engine.status import status_of, suspended_status, transitions
 from cairn.engine.store import Store
@@ -115,21 +115,26 @@ class Reconciler:
         return obj
 
     async def _carry_out(self, kind: Kind, obj: Obj, observed: Observed, plan: Plan, *, deleting: bool) -> Result:
+        failed: tuple[Reason, str] | None = None
+        try:
+            acted = await self._act(kind, obj, observed, [one for one in plan.actions if one.first])
+        except ActionError as error:  # it holds up no child: one that waits for another would wait for ever
+            failed = error.reason, error.message
         try:
             applied = await self._apply(obj, observed, plan)
             pruned = await self._prune(obj, observed, plan)
-            acted = await self._act(kind, obj, observed, plan)
+            if failed is None:
+                acted |= await self._act(kind, obj, observed, [one for one in plan.actions if not one.first])
         except StandsInTheWayError as error:
             CONFLICTS.labels(error.ref.resource.kind).inc()
-            await self._say(obj, plan.status, not_ready(Reason.CONFLICT, str(error)))
-            return Result(failed=str(error))
+            failed = Reason.CONFLICT, str(error)
         except RefusedError as error:
-            reason = Reason.QUOTA_EXCEEDED if "exceeded quota" in error.message else Reason.API_ERROR
-            await self._say(obj, plan.status, not_ready(reason, error.message))
-            return Result(failed=error.message)
+            failed = Reason.QUOTA_EXCEEDED if "exceeded quota" in error.message else Reason.API_ERROR, error.message
         except ActionError as error:
-            await self._say(obj, plan.status, not_ready(error.reason, error.message))
-            return Result(failed=error.message)
+            failed = error.reason, error.message
+        if failed is not None:
+            await self._say(obj, plan.status, (*not_ready(*failed), *_aside(plan.conditions)))
+            return Result(failed=failed[1])
         again = applied or pruned or acted
         if again and not deleting and self._may_wait(ref_of(obj)):
             return Result(again=True)
@@ -219,8 +224,8 @@ class Reconciler:
                 changed = True
         return changed
 
-    async def _act(self, kind: Kind, obj: Obj, observed: Observed, plan: Plan) -> bool:
-        for action in plan.actions:
+    async def _act(self, kind: Kind, obj: Obj, observed: Observed, actions: list[Action]) -> bool:
+        for action in actions:
             result = "error"
             try:
                 async with asyncio.timeout(action.deadline_seconds):
@@ -231,7 +236,7 @@ class Reconciler:
                 raise ActionError(Reason.ACTION_FAILED, message) from error
             finally:
                 ACTIONS.labels(obj["kind"], action.name, result).inc()
-        return bool(plan.actions)
+        return bool(actions)
 
     async def _say(self, obj: Obj, fields: Mapping[str, Any], conditions: tuple[Condition, ...]) -> bool:
         return await self._write_status(obj, status_of(obj, fields, conditions, self.clock.now()))
@@ -323,6 +328,11 @@ class Reconciler:
 def _prunable(live: Obj) -> bool:
     """Applied by the engine (not minted by an action, nor made by a controller from a template) and no data."""
     return bool(render.applied(live)) and not render.retained(live)
+
+
+def _aside(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
+    """What a plan says beside whether all stands: it is true although something failed."""
+    return tuple(one for one in conditions if one.type not in ("Ready", "Reconciling", "Stalled"))
 
 
 def _said(obj: Obj) -> Obj:

@@ -166,6 +166,20 @@ async def test_failing_action_is_told_with_its_reason(cluster: Cluster, namespac
     assert (said["status"], said["reason"]) == ("False", "DatabaseUnreachable")
 
 
+async def test_action_that_comes_first_holds_up_no_child_and_no_other_condition(
+    cluster: Cluster, namespace: str, engine: Engine
+) -> None:
+    key = await put(cluster, namespace, values={"a": "1"}, fails="acts-first")
+    await settle(engine)
+    live = await cluster.get(key)
+    assert condition(live)["reason"] == "DatabaseUnreachable"
+    assert condition(live, "Shiny")["status"] == "True", "what is true beside it is still said"
+    assert await cluster.get(Ref(CONFIGMAP, namespace, "one-a")), "its child was applied"
+    kind = engine.reconciler.kinds[TOY]
+    assert isinstance(kind, ToyKind)
+    assert "nothing" not in kind.acted, "what was to follow waits"
+
+
 async def test_second_pass_over_an_unchanged_world_writes_nothing(
     cluster: Cluster, namespace: str, engine: Engine, toy_plane: ControlPlane
 ) -> None:

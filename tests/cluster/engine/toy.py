@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from cairn.api.conditions import Reason, progressing, ready, stalled
+from cairn.api.conditions import Condition, Reason, progressing, ready, stalled
 from cairn.api.resources import ALL, CONFIGMAP, PVC, SECRET, Obj, Ref, Resource
 from cairn.engine.kind import Action, ActionError, Child, Io, Observed, Plan, Want
 
@@ -88,6 +88,7 @@ class ToyKind:
 
     def __init__(self) -> None:
         self.passes: list[str] = []
+        self.acted: list[str] = []
         self.freed = asyncio.Event()
 
     def unwatched(self, obj: Obj) -> Iterable[Ref]:
@@ -114,10 +115,17 @@ class ToyKind:
             return Plan(conditions=progressing(Reason.PROGRESSING, "making"), actions=(Action("mint"),), hold=True)
         if obj["spec"].get("fails") == "stalls":
             return Plan(conditions=stalled(Reason.INVALID_SPEC, "spec.fails: may not be stalls"), hold=True)
-        actions = {"acts": (Action("break"),), "never-done": (Action("nothing"),)}.get(obj["spec"].get("fails", ""), ())
-        return Plan(self._children(obj), {"values": len(obj["spec"]["values"])}, ready(), actions)
+        wanted = {
+            "acts": (Action("break"),),
+            "acts-first": (Action("nothing"), Action("break", first=True)),
+            "never-done": (Action("nothing"),),
+        }
+        actions = wanted.get(obj["spec"].get("fails", ""), ())
+        beside = (Condition("Shiny", True, Reason.READY),) if actions else ()
+        return Plan(self._children(obj), {"values": len(obj["spec"]["values"])}, (*ready(), *beside), actions)
 
     async def act(self, action: Action, obj: Obj, observed: Observed, io: Io) -> None:
+        self.acted.append(action.name)
         if action.name == "break":
             raise ActionError(Reason.DATABASE_UNREACHABLE, "the toy's database does not answer")
         if action.name == "nothing":

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
+from cairn.api.guards import Networks, database_egress, tcp
 from cairn.api.lookup import access_label
 from cairn.api.platform import Bus
 from cairn.api.resources import Obj
@@ -28,8 +27,6 @@ RENEWED_FOR = "cairn.dev/renewed-for"
 """On the pod template: the pod (by uid) that was made anew because its node could not take memory back from it."""
 DEFAULT_SIZE = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "384Mi"}}
 """Without a plan: enough for a shop, and at full speed for one."""
-
-Network = IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +45,7 @@ class Worker:
     bus: Bus
     database: str
     external: tuple[str, int] | None = None
-    denied_networks: Sequence[Network] = ()
+    denied_networks: Networks = ()
     config_digest: str = ""
     renewed_for: str = ""
 
@@ -93,8 +90,8 @@ def config_map(worker: Worker) -> Obj:
 def network_policy(worker: Worker) -> Obj:
     """The bus and the database, and nothing else; names are allowed by the namespace's own policy."""
     bus = [{"namespaceSelector": {"matchLabels": dict(peer.namespace_labels)}} for peer in worker.bus.peers]
-    egress: list[Obj] = [{"to": bus, "ports": _ports(*bus_ports(worker.bus.url))}] if bus else []
-    egress.append(_database_egress(worker))
+    egress: list[Obj] = [{"to": bus, "ports": tcp(*bus_ports(worker.bus.url))}] if bus else []
+    egress.append(database_egress(worker.database, worker.external, worker.denied_networks))
     scraper = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": worker.operator_namespace}}}
     return {
         "apiVersion": "networking.k8s.io/v1",
@@ -103,14 +100,10 @@ def network_policy(worker: Worker) -> Obj:
         "spec": {
             "podSelector": {"matchLabels": selector(worker.name)},
             "policyTypes": ["Ingress", "Egress"],
-            "ingress": [{"from": [scraper], "ports": _ports(METRICS_PORT)}],
+            "ingress": [{"from": [scraper], "ports": tcp(METRICS_PORT)}],
             "egress": egress,
         },
     }
-
-
-def _ports(*numbers: int) -> list[Obj]:
-    return [{"protocol": "TCP", "port": number} for number in numbers]
 
 
 def bus_ports(urls: str) -> list[int]:
@@ -122,28 +115,6 @@ def bus_ports(urls: str) -> list[int]:
         except ValueError:
             found.add(4222)
     return sorted(found)
-
-
-def _database_egress(worker: Worker) -> Obj:
-    if worker.external is None:
-        pods = {
-            "app.kubernetes.io/name": "postgresql",
-            "app.kubernetes.io/instance": worker.database,
-            "app.kubernetes.io/component": "database",
-        }
-        return {"to": [{"podSelector": {"matchLabels": pods}}], "ports": _ports(5432)}
-    host, port = worker.external
-    try:
-        blocks: list[Obj] = [{"cidr": str(ip_network(ip_address(host)))}]
-    except ValueError:
-        # A policy knows no names: anywhere on this port, but for where the platform lets no database be.
-        blocks = [_everywhere("0.0.0.0/0", 4, worker.denied_networks), _everywhere("::/0", 6, worker.denied_networks)]
-    return {"to": [{"ipBlock": block} for block in blocks], "ports": _ports(port)}
-
-
-def _everywhere(cidr: str, version: int, denied: Sequence[Network]) -> Obj:
-    but = sorted(str(network) for network in denied if network.version == version)
-    return {"cidr": cidr} | ({"except": but} if but else {})
 
 
 def deployment(worker: Worker) -> Obj:

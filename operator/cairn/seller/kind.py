@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from cairn.api import guards
 from cairn.api.lookup import parsed, plan_ref
 from cairn.api.platform import Platform
 from cairn.api.resources import (
@@ -27,7 +28,6 @@ from cairn.api.seller import Seller
 from cairn.api.serviceplan import ServicePlan
 from cairn.calendar.resident import MEMBERS
 from cairn.engine.kind import Action, Io, Observed, Plan, Want, Within
-from cairn.seller import objects
 from cairn.seller.home import seen_by_the_calendar
 from cairn.seller.plan import plan_seller
 from cairn.seller.serviceplan import USERS, plan_serviceplan
@@ -47,7 +47,7 @@ class SellerKind:
     def unwatched(self, obj: Obj) -> Iterable[Ref]:
         seller = parsed(Seller, obj)
         if isinstance(seller, Seller):
-            yield Ref(ROLEBINDING, seller.spec.namespace, objects.OPERATOR)
+            yield Ref(ROLEBINDING, seller.spec.namespace, guards.OPERATOR)
 
     def wants(self, obj: Obj, seen: Observed) -> Iterable[Want]:
         seller = parsed(Seller, obj)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from cairn.api import guards
 from cairn.api.conditions import Condition, Reason, not_ready, progressing, ready, stalled
 from cairn.api.lookup import SELLER_ID_LABEL, SELLER_LABEL, Wrong, parsed, plan_of, plan_ref
 from cairn.api.platform import Platform
@@ -44,7 +45,7 @@ def _plan(seller: Seller, observed: Observed) -> ServicePlan | Wrong:
     name = seller.spec.plan_ref.name
     ref = plan_ref(name)
     # A Seller whose quota stands has its plan already, so a deprecated one stays.
-    stands = observed.child(RESOURCEQUOTA, objects.GUARD, seller.spec.namespace) is not None
+    stands = observed.child(RESOURCEQUOTA, guards.GUARD, seller.spec.namespace) is not None
     plan = plan_of("Seller", name, observed.refs.get(ref), current=name if stands else None)
     if isinstance(plan, tuple):
         return plan
@@ -114,18 +115,18 @@ def _standing(seller: Seller, plan: ServicePlan, observed: Observed, now: dateti
     if observed.children.get(ref_of(binding)) is None:
         # Cairn has no right in the namespace but what this one gives: until it stands, nothing else can be written.
         return Plan((home_child, Child(binding)), conditions=guards_made, hold=True)
-    home, limits = home_of(seller, plan, observed), observed.child(RESOURCEQUOTA, objects.GUARD, namespace)
+    home, limits = home_of(seller, plan, observed), observed.child(RESOURCEQUOTA, guards.GUARD, namespace)
     hard = quota.hard(home, limits, now)
-    guards = (
+    within = (
         objects.quota(name, namespace, hard),
         objects.limit_range(name, namespace),
         objects.default_deny(name, namespace),
         objects.dns(name, namespace),
     )
-    missing = [child for child in guards if observed.children.get(ref_of(child)) is None]
+    missing = [child for child in within if observed.children.get(ref_of(child)) is None]
     said = report.said(seller, home, hard, limits, now, platform)
     return Plan(
-        children=(home_child, Child(binding), *(Child(guard) for guard in guards)),
+        children=(home_child, Child(binding), *(Child(guard) for guard in within)),
         status=said.status,
         conditions=(*(guards_made if missing else ready()), *said.conditions),
         next=min((moment for moment in (*said.next, quota.next_change(home, now)) if moment), default=None),

@@ -11,7 +11,7 @@ PYTEST := $(PY) -m pytest -q
 DATA_PACKAGES := postgresql
 
 .DEFAULT_GOAL := help
-.PHONY: help env lint format test test-unit test-cluster test-data test-pods demo demo-down demo-promotion demo-promotion-down bench-promotion bench-reconcile crds lock clean data-packages
+.PHONY: help env lint format test test-unit test-cluster test-data test-engines test-pods demo demo-down demo-promotion demo-promotion-down bench-promotion bench-reconcile crds lock clean data-packages
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -47,6 +47,12 @@ test-data: env data-packages ## against real databases and a real bus
 test-pods: env ## with real pods (root on Linux)
 	@$(STEP) "dev cluster's binaries and images" $(PY) tests/devcluster/devcluster.py build
 	@$(STEP) "pod tests" $(PYTEST) tests/pods
+
+test-engines: env ## shared data on MariaDB and MySQL, and on PostgreSQL 15, 17 and 18 (root on Linux)
+	@$(STEP) "database servers" $(PY) tests/devcluster/devcluster.py build --what databases
+	@$(STEP) "MariaDB and MySQL" $(PYTEST) tests/data/engines
+	@for version in 15 17 18; do \
+	  CAIRN_TEST_POSTGRESQL=$$version $(STEP) "PostgreSQL $$version" $(PYTEST) tests/data/share || exit 1; done
 
 data-packages:
 	@scripts/ensure-debian-packages.sh --why "a real PostgreSQL for the data tests" $(DATA_PACKAGES)

@@ -9,7 +9,7 @@ import shutil
 import time
 from pathlib import Path
 
-from . import base, build, controlplane, images, kubevirt_cluster, modules
+from . import base, build, controlplane, databases, images, kubevirt_cluster, modules
 from .cluster import Cluster
 from .controlplane import ControlPlane
 
@@ -22,6 +22,9 @@ _MODULES = {
 
 
 def _build(a: argparse.Namespace) -> None:
+    if a.what == "databases":
+        databases.build_all()
+        return
     build.build(*_MODULES["nodes" if a.what == "all" and not kubevirt_cluster.supported() else a.what])
     if a.what in ("all", "nodes"):
         images.build_all()
@@ -94,7 +97,7 @@ def parser() -> argparse.ArgumentParser:
     named.add_argument("--name", default="dev", help="which cluster (default: %(default)s)")
 
     c = sub.add_parser("build", help="build binaries and images into the cache")
-    c.add_argument("--what", choices=list(_MODULES), default="all")
+    c.add_argument("--what", choices=[*_MODULES, "databases"], default="all")
     c.set_defaults(run=_build)
     c = sub.add_parser("up", parents=[named], help="start a cluster")
     c.add_argument("--control-plane", action="store_true", help="API server only: no root, no nodes")

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What stands in the server's catalogs is what the design says, no more and no less."""
+
+from __future__ import annotations
+
+import asyncio
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from data.engines.seller import DATABASE, Seller, seller_at
+from data.engines.servers import MySQL
+from data.share.designs import design
+from data.share.strategies import designs
+
+
+async def test_check_01_exact_acl_of_the_example(seller: Seller) -> None:
+    await seller.settled(design(DATABASE))
+
+
+async def test_check_01_exact_acl_after_everybody_has_gone(seller: Seller) -> None:
+    full = design(DATABASE)
+    await seller.settled(full)
+    await seller.settled(design(DATABASE, parties=(), tables=(), views=()))
+    left = await seller.session.fetch("SELECT user FROM mysql.user WHERE user REGEXP '^(own|g|u)[a-z2-7]{16}'")
+    assert {name.removeprefix("own").removeprefix("g") for (name,) in left} == {full.id}
+    await seller.settled(full)
+
+
+def test_check_01_exact_acl_from_any_design_to_any_other(mysql: MySQL) -> None:
+    """Each example goes on where the last one stopped."""
+    with asyncio.Runner() as runner:
+        seller = runner.run(seller_at(mysql.admin))
+
+        @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+        @given(st.data())
+        def run(data: st.DataObject) -> None:
+            runner.run(seller.settled(data.draw(designs(DATABASE))))
+
+        run()
+        runner.run(seller.session.close())

@@ -15,6 +15,8 @@ _CLASSES = (
     ("cairn.vm.kind", "SellerVMKind"),
     ("cairn.rds.kind", "SellerRDSKind"),
     ("cairn.push.kind", "PushSubscriptionKind"),
+    ("cairn.tenant.kind", "IntegrationTenantKind"),
+    ("cairn.tenant.app", "IntegrationAppKind"),
     ("cairn.promotion.kind", "PromotionKind"),
     ("cairn.operation.kind", "OperationKind"),
 )

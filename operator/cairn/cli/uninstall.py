@@ -51,7 +51,8 @@ KINDS = (
 STAYS = """\
 Nothing was deleted: objects, machines, databases, their volumes and passwords are where they were.
 An operator that is installed again takes all of them up. To be rid of them for good, delete, in this order:
-  the objects          kubectl delete operations,integrationapps,integrationtenants,pushsubscriptions,sellervms,sellerrdses -A --all
+  the objects          kubectl delete operations,integrationapps,integrationtenants -A --all
+                       kubectl delete pushsubscriptions,sellervms,sellerrdses -A --all
                        kubectl delete sellers,promotions,serviceplans --all
   their namespaces     kubectl delete namespace -l cairn.dev/seller-id      (every disk and database in them is lost)
   the kinds            kubectl get crd -o name | grep 'cairn.dev$' | xargs kubectl delete

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from cairn.api.crd import BY_KIND
-from cairn.api.resources import ALL, DATASOURCE, Obj, Ref, Resource, ref_of
+from cairn.api.resources import ALL, DATASOURCE, NAMESPACE, Obj, Ref, Resource, ref_of
 from cairn.api.validate import defaulted
 from cairn.engine import render
 from cairn.engine.discovery import missing_apis
@@ -83,7 +83,8 @@ class World:
         for _ in range(WANT_ROUNDS):
             new = set(kind.wants(obj, Observed(children, refs, missing=missing))) - asked
             if not new:
-                return Observed(children, refs, facts, missing)
+                named = {ref: one for ref, one in refs.items() if one and render.owner_of(one) == ref_of(obj)}
+                return Observed({**named, **children}, refs, facts, missing)
             asked |= new
             for want in new:
                 refs.update(await self._fetch(want))
@@ -103,8 +104,10 @@ class World:
             return found
         labels = f"{render.SELECTOR},{render.OWNER_KIND}={me.resource.kind},{render.OWNER_NAME}={me.name}"
         seen: list[Obj | None] = [await self._live.get(ref) for ref in kind.unwatched(owner)]
+        # who makes namespaces has children in them
+        where = None if NAMESPACE in kind.children else me.namespace or None
         for resource in set(kind.children) - await self.missing():
-            seen += await self._live.list(resource, namespace=me.namespace or None, labels=labels)
+            seen += await self._live.list(resource, namespace=where, labels=labels)
         mine = {ref_of(obj): obj for obj in seen if obj is not None and render.owner_of(obj) == me}
         return mine | found
 

@@ -48,7 +48,10 @@ async def observe(kind: Kind, obj: Obj, sources: Sources, wanted: Callable[[Want
     for _ in range(ROUNDS):
         new = set(kind.wants(obj, Observed(children, refs, missing=sources.missing))) - asked
         if not new:
-            return Observed(children, refs, missing=sources.missing)
+            # in namespaces that are children too, only the kind knows the names of what no watch tells of
+            own = {ref: obj for ref, obj in refs.items() if obj is not None and owner_of(obj) == me}
+            at_home = {ref: obj for ref, obj in own.items() if _at_home(ref, me, sources.store)}
+            return Observed({**at_home, **children}, refs, missing=sources.missing)
         asked |= new
         for want in sorted(new, key=str):
             wanted(want)

@@ -41,7 +41,7 @@ class Observed:
     """What the engine saw. Absent is absent: nothing here is remembered from an earlier pass.
 
     children: objects that this one made (by the owner labels), retained data of an
-    earlier owner of the same name included
+    earlier owner of the same name included; what `wants` named among them
     refs: what `wants` named; None where it doesn't exist. A wanted Resource or Within appears as one Ref per object.
     facts: what `probe` found
     missing: resources that this API server does not serve (KubeVirt, CDI, snapshots, Gateway API, metrics)

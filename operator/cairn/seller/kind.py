@@ -26,10 +26,9 @@ from cairn.api.resources import (
 )
 from cairn.api.seller import Seller
 from cairn.api.serviceplan import ServicePlan
-from cairn.calendar.resident import MEMBERS
 from cairn.engine.kind import Action, Io, Observed, Plan, Want, Within
 from cairn.seller.home import seen_by_the_calendar
-from cairn.seller.plan import plan_seller
+from cairn.seller.plan import HOLDERS, plan_seller
 from cairn.seller.serviceplan import USERS, plan_serviceplan
 
 
@@ -55,7 +54,7 @@ class SellerKind:
             yield Ref(NAMESPACE, "", seller.spec.namespace)
             yield plan_ref(seller.spec.plan_ref.name)
             yield SELLER
-            yield from (Within(resource, seller.spec.namespace) for resource in MEMBERS)
+            yield from (Within(resource, seller.spec.namespace) for resource in HOLDERS)
             yield from seen_by_the_calendar(seller, seen)
 
     async def probe(self, obj: Obj, observed: Observed, io: Io) -> Mapping[str, Any]:

@@ -9,7 +9,7 @@ from cairn.api import guards
 from cairn.api.conditions import Condition, Reason, not_ready, progressing, ready, stalled
 from cairn.api.lookup import SELLER_ID_LABEL, SELLER_LABEL, Wrong, parsed, plan_of, plan_ref
 from cairn.api.platform import Platform
-from cairn.api.resources import NAMESPACE, RESOURCEQUOTA, SELLER, Obj, ref_of
+from cairn.api.resources import INTEGRATIONTENANT, NAMESPACE, RESOURCEQUOTA, SELLER, Obj, ref_of
 from cairn.api.seller import Seller
 from cairn.api.serviceplan import ServicePlan
 from cairn.calendar.resident import MEMBERS
@@ -17,6 +17,8 @@ from cairn.engine.kind import Child, Observed, Plan
 from cairn.seller import objects, quota, report
 from cairn.seller.home import home_of
 
+HOLDERS = (*MEMBERS, INTEGRATIONTENANT)
+"""A Seller stays until these are gone."""
 LOOK_AGAIN = timedelta(seconds=30)
 """While a deletion waits for others: they may go without an event that reaches this object."""
 
@@ -138,7 +140,7 @@ def _release(seller: Seller, observed: Observed, now: datetime) -> Plan:
     namespace = seller.spec.namespace
     users = [
         f"{obj['kind']} {obj['metadata']['name']}"
-        for resource in MEMBERS
+        for resource in HOLDERS
         for obj in observed.all(resource)
         if obj["metadata"].get("namespace") == namespace
     ]

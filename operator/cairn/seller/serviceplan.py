@@ -8,14 +8,15 @@ from datetime import datetime
 from cairn.api.conditions import Reason, progressing, ready
 from cairn.api.lookup import parsed
 from cairn.api.platform import Platform
-from cairn.api.resources import SELLER, Obj
+from cairn.api.resources import INTEGRATIONTENANT, SELLER, Obj
 from cairn.api.serviceplan import ServicePlan
 from cairn.calendar.price import hourly, money, next_price, price_at
 from cairn.calendar.resident import MEMBERS
 from cairn.engine.kind import Observed, Plan
 from cairn.seller.plan import LOOK_AGAIN, some
 
-USERS = {resource.kind: resource for resource in (SELLER, *MEMBERS)}
+USERS = {resource.kind: resource for resource in (SELLER, *MEMBERS)} | {"IntegrationApp": INTEGRATIONTENANT}
+"""Who names a plan for a kind: an app's is named by the tenant that admits it."""
 
 
 def plan_serviceplan(obj: Obj, observed: Observed, now: datetime, platform: Platform) -> Plan:
@@ -42,7 +43,8 @@ def _users(plan: ServicePlan, observed: Observed) -> list[str]:
     found = []
     for obj in observed.all(USERS[plan.spec.for_]):
         spec = obj.get("spec") or {}
-        refs = [entry.get("planRef") or {} for entry in (spec, *(spec.get("promotions") or ()))]
+        entries = (spec, *(spec.get("promotions") or ()), *(spec.get("apps") or ()))
+        refs = [entry.get("planRef") or {} for entry in entries]
         if any(ref.get("name") == plan.metadata.name for ref in refs):
             meta = obj["metadata"]
             where = f"{meta['namespace']}/" if meta.get("namespace") else ""

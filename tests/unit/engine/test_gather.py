@@ -3,18 +3,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 import pytest
 
 from cairn.api.platform import Platform
-from cairn.api.resources import CONFIGMAP, NAMESPACE, SECRET, Obj, Ref
+from cairn.api.resources import CONFIGMAP, NAMESPACE, SECRET, Obj, Ref, ref_of
 from cairn.engine import render
 from cairn.engine.cluster import Cluster
 from cairn.engine.errors import RefusedError
 from cairn.engine.gather import Sources, observe
-from cairn.engine.kind import Child, Observed
+from cairn.engine.kind import Child, Observed, Want
 from cairn.engine.store import Store
 from cairn.rds.kind import SellerRDSKind
 
@@ -78,3 +78,31 @@ async def test_observe_child_in_another_namespace_counts_only_where_the_namespac
     sources = Sources(store, cast(Cluster, Forbidding({})), (), (CONFIGMAP, NAMESPACE))
     observed = await observe(SellerRDSKind(Platform()), DB, sources, lambda _: None)
     assert (Ref(CONFIGMAP, "cairn-1-crm", "c") in observed.children) is home_is_its_own
+
+
+class Wanting(SellerRDSKind):
+    """A kind that names a child of its own only in what it wants."""
+
+    def wants(self, obj: Obj, seen: Observed) -> Iterable[Want]:
+        yield Ref(CONFIGMAP, "ns", "mine")
+        yield Ref(CONFIGMAP, "ns", "theirs")
+
+
+async def test_observe_what_is_wanted_and_ones_own_is_a_child() -> None:
+    mine, theirs = away("mine", "ns"), away("theirs", "ns")
+    theirs["metadata"]["labels"]["cairn.dev/owner-name"] = "other"
+
+    sources = Sources(Store(), cast(Cluster, Answering([mine, theirs])), (), ())
+    observed = await observe(Wanting(Platform()), DB, sources, lambda _: None)
+    assert {ref.name for ref in observed.children} == {"mine"}
+    assert observed.ref(CONFIGMAP, "theirs", "ns") is not None
+
+
+class Answering:
+    """An API server with these objects."""
+
+    def __init__(self, objects: list[Obj]) -> None:
+        self.objects = {ref_of(obj): obj for obj in objects}
+
+    async def get(self, ref: Ref) -> Obj | None:
+        return self.objects.get(ref)

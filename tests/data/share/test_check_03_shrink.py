@@ -91,7 +91,7 @@ async def test_check_03_widening_that_a_reader_holds_up_is_said_and_done_later(s
         await seller.conn.execute("SET lock_timeout = '200ms'")
         outcome = await seller.settle(wider)
         assert not outcome.verified
-        assert outcome.problem.startswith(f"LockTimeout: shares of {seller.crm}")
+        assert outcome.problem.startswith(f"LockTimeout: share {shares(seller.crm)}.trade")
         await app.fetch("FETCH 1 FROM c")
         await app.execute("COMMIT")
         await seller.settled(wider)

@@ -10,8 +10,9 @@ import pytest
 
 from cairn.api.dataset import ViewColumn
 from cairn.sql.schema import ensure_schema
+from cairn.sql.share.model import Buyer, Master, PlatformSource
 from cairn.sql.share.names import logins, published, shares, work
-from data.share.designs import design
+from data.share.designs import design, trade_view
 from data.share.seller import SHOPS, Seller, datasets
 
 READABLE = """
@@ -111,3 +112,24 @@ async def test_check_05_both_logins_work_as_one(seller: Seller) -> None:
         await two.execute(f"ALTER TABLE {work(seller.crm)}.cache ADD COLUMN b int")
         await two.execute(f"INSERT INTO {published(seller.crm)}.review VALUES (1, 'amy', 'good')")
         assert await one.fetchval(f"SELECT status FROM {published(seller.crm)}.review") == "good"
+
+
+async def test_check_05_what_is_not_pushed_yet_holds_up_nothing_else(seller: Seller) -> None:
+    """Neither the rights of others nor a column that its view has not yet."""
+    whole = design(seller.database)
+    elsewhere = replace(trade_view(seller.crm), name="ghost", source=PlatformSource("ghosts", "created", Buyer()))
+    early = trade_view(seller.erp, (("tid", "plain"), ("not_yet", "plain")))
+    ghosts = Master("ghosts", "created", None, Buyer("ouid"))
+    outcome = await seller.settle(
+        replace(whole, views=(*whole.views[2:], whole.views[0], elsewhere, early), masters=(*whole.masters, ghosts))
+    )
+    assert not outcome.verified
+    assert "nothing is pushed yet as platform.ghosts" in outcome.problem
+    assert "not_yet" in outcome.problem
+    async with seller.as_app(seller.crm) as app:
+        assert await app.fetchval(f"SELECT count(*) FROM {shares(seller.crm)}.trade") == 0
+    async with seller.as_app(seller.erp) as app:
+        assert await app.fetchval(f"SELECT count(*) FROM {shares(seller.erp)}.review") == 0
+    observed = await seller.share.observe(whole, {})
+    assert observed.datasets == {"trades", "refunds", *(dataset.name for dataset in datasets())}
+    await seller.settled(whole)

@@ -76,6 +76,7 @@ class Observation:
     """What a look at the database found.
 
     ended: keys of grants that the database remembers to have ended
+    datasets: those whose view in `platform` is there to be shared: a design with others is not settled whole
     at: the database's clock, or what was last written there by the push if that is later
     verifiers: for each login, whether the password that was given for it opens it
     """
@@ -86,6 +87,7 @@ class Observation:
     verifiers: Mapping[str, bool] = field(default_factory=dict)
     publications: Mapping[str, Publication] = field(default_factory=dict)
     at: datetime | None = None
+    datasets: frozenset[str] = frozenset()
 
 
 def difference(wanted: State, found: State) -> Difference:

@@ -6,7 +6,7 @@ An object's digest says how it is made in words; `facts` tells the same words of
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -65,6 +65,18 @@ def current(design: Design, clock: datetime, ended: Iterable[str]) -> Design:
     gone |= {view.grant for view in design.views if view.expires_at is not None and view.expires_at <= clock}
     views = tuple(view for view in design.views if view.grant not in gone)
     return replace(design, views=views, ended=gone)
+
+
+def available(design: Design, there: Collection[str]) -> tuple[Design, tuple[str, ...]]:
+    """Without what needs a view of `platform` that is not there (yet), and which views of it those are."""
+    lacking = datasets(design) - set(there)
+    views = tuple(
+        view
+        for view in design.views
+        if not (isinstance(view.source, PlatformSource) and view.source.dataset in lacking)
+    )
+    masters = tuple(master for master in design.masters if master.dataset not in lacking)
+    return replace(design, views=views, masters=masters), tuple(sorted(lacking))
 
 
 def key_names(design: Design) -> frozenset[str]:

@@ -70,6 +70,7 @@ class Facts:
     """admin: the operator's own login; witness: the push's clock is there
 
     roles: of Cairn's, to whether they may log in; members: of each group, who may log in, whoever that is
+    datasets: views of `platform` that the operator made
     due: logins whose sessions are still to be ended; databases: in which Cairn's roles have settings of their own
     """
 
@@ -90,3 +91,4 @@ class Facts:
     due: frozenset[str] = frozenset()
     applied: Applied = field(default_factory=Applied)
     databases: tuple[str, ...] = ()
+    datasets: frozenset[str] = frozenset()

@@ -112,6 +112,14 @@ class _Look:
             due=frozenset(rows["due"]),
             applied=rows["applied"],
             databases=await self._databases(oids[0]),
+            datasets=frozenset(
+                row["relname"]
+                for row in await conn.fetch(
+                    "SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n"
+                    " ON n.oid = c.relnamespace JOIN pg_catalog.pg_roles r ON r.oid = c.relowner"
+                    " WHERE n.nspname = 'platform' AND c.relkind = 'v' AND r.rolname = current_user"
+                )
+            ),
         )
 
     async def _roles(self) -> dict[str, Row]:

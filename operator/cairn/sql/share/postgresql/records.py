@@ -13,6 +13,7 @@ from cairn.sql.share.engine import Record
 from cairn.sql.share.model import Party, Table, View
 from cairn.sql.share.names import group
 from cairn.sql.share.names import published as published_schema
+from cairn.sql.share.postgresql.base import BASE
 from cairn.sql.share.postgresql.desired import describe
 from cairn.sql.share.postgresql.views import full_name
 from cairn.sql.share.state import Entry
@@ -60,25 +61,26 @@ def _end(parts: dict[str, set[str]]) -> str:
 
 
 def ground(case: Case) -> list[Record]:
-    own = case.own
-    names = sorted(
-        name
-        for name in case.diff.absent | case.diff.other
-        if name in (f"role {own}", "schema map", "schema audit")
-        or name.startswith(("table audit.", "routine ", "default "))
-        or name in _base_tables()
-    )
-    given = [e for e in case.diff.missing if e.grantee == own]
-    if not case.facts.applied.objects:
-        return [_asked(case, "admit", case.design.database, "sharing is set up", after=map(line, given))]
+    own, facts = case.own, case.facts
+    if not facts.applied.objects:
+        return [_asked(case, "admit", case.design.database, "sharing is set up")]
+    base = {f"role {own}", "schema map", "schema audit", *(f"table {spec.schema}.{spec.name}" for spec in BASE)}
     found = [
-        _repair(name, (case.facts.state.objects.get(name, "absent"),), (case.wanted.objects[name],)) for name in names
+        _repair(name, (facts.state.objects.get(name, "absent"),), (case.wanted.objects[name],))
+        for name in sorted(case.diff.absent | case.diff.other)
+        if name in base or name.startswith(("routine ", "default "))
     ]
     lost: dict[str, list[str]] = {}
     for entry in _lost(case):
         lost.setdefault(entry.object, []).append(line(entry))
     found += [_repair(target, lines, ()) for target, lines in lost.items()]
-    for entry in sorted(given):
+    return found + granted(case, case.missing("table audit.", "table map."))
+
+
+def granted(case: Case, given: list[Entry]) -> list[Record]:
+    """To the owner role."""
+    found = []
+    for entry in given:
         if entry in case.facts.applied.entries:
             found.append(_repair(entry.object, (), (line(entry),)))
         else:

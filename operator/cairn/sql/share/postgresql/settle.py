@@ -18,7 +18,7 @@ from cairn.sql.share.model import Design
 from cairn.sql.share.names import own_role
 from cairn.sql.share.postgresql import catalog
 from cairn.sql.share.postgresql.audit import insert_sql
-from cairn.sql.share.postgresql.desired import current, describe, desired
+from cairn.sql.share.postgresql.desired import available, current, describe, desired
 from cairn.sql.share.postgresql.facts import Applied, Facts
 from cairn.sql.share.postgresql.observe import look
 from cairn.sql.share.postgresql.steps import Batch, Case, giving, ground_of, keep_out, taking
@@ -76,11 +76,14 @@ class Settling:
             await self._remember(design, wanted, facts)
         if rest := [*said(diff), *self._uninvited(facts)]:
             self.problems.append("still otherwise: " + "; ".join(rest[:5]))
+        if lacking := available(self.design, facts.datasets)[1]:
+            self.problems.append(f"nothing is pushed yet as {', '.join(f'platform.{name}' for name in lacking)}")
         problem = "; ".join(dict.fromkeys(filter(None, self.problems)))
         return Outcome(self.sent, self.ended, not problem, facts.clock, problem, tuple(self.records))
 
     def _case(self, facts: Facts) -> tuple[Design, State, Difference]:
-        design = current(self.design, facts.clock, facts.ended)
+        there, _ = available(self.design, facts.datasets)
+        design = current(there, facts.clock, facts.ended)
         wanted = desired(design)
         return design, wanted, difference(wanted, facts.state)
 

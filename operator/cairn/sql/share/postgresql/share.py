@@ -40,6 +40,7 @@ class PostgreSQLShare:
             await self._open(passwords),
             await counts.publications(self._conn, design, facts),
             facts.clock,
+            facts.datasets,
         )
 
     async def settle(self, design: Design, why: Why, passwords: Mapping[str, str]) -> Outcome:

@@ -81,18 +81,18 @@ def taking(case: Case) -> list[Batch]:
 
 def giving(case: Case) -> Iterator[Batch]:
     """After: what is made anew and given, then what is cleared away."""
-    yield from filter(None, (_masters(case),))
+    yield from filter(None, (_platform(case), _masters(case), _keys(case)))
     for party in case.design.parties:
         yield from filter(None, (_party(case, party),))
     for party in case.design.parties:
         yield from filter(None, (_tables(case, party),))
     for party in case.design.parties:
-        yield from filter(None, (_shares(case, party),))
+        yield from filter(None, _shares(case, party))
     yield from filter(None, _clear(case))
 
 
 def ground_of(case: Case) -> Batch:
-    """What all else stands on: the owner role, its schemas, Cairn's own tables, what it reads of the platform's.
+    """What all else stands on: the owner role, its schemas, Cairn's own tables.
 
     What its tables hold can't be told before: there is another look after it.
     """
@@ -123,8 +123,6 @@ def ground_of(case: Case) -> Batch:
             batch.steps += [Step(sql, role) for sql, role in mend(spec, case.facts, own)]
     for entry in case.missing("table audit.", "table map."):
         add(Step(give(entry), own))
-    for entry in case.missing("schema platform", "table platform."):
-        add(Step(give(entry)))
     if batch:
         batch.records += records.ground(case)
     return batch
@@ -231,8 +229,14 @@ def _relation_owner(case: Case, name: str) -> str:
     return relation.owner if relation else ""
 
 
+def _platform(case: Case) -> Batch:
+    """What the owner role reads of the platform's, for its views."""
+    given = case.missing("schema platform", "table platform.")
+    return Batch("platform", [Step(give(entry)) for entry in given], records.granted(case, given))
+
+
 def _masters(case: Case) -> Batch:
-    """Views of `map`, and keys."""
+    """Views of `map`."""
     batch, own = Batch("masters"), case.own
     if case.facts.witness and case.off("table map.clock"):
         batch.steps.append(Step(f"GRANT USAGE ON SCHEMA sys_info TO {own}"))
@@ -241,6 +245,12 @@ def _masters(case: Case) -> Batch:
         if case.off(f"table map.{name}"):
             batch.steps += _replace("map", name, text, case, own, keep=True)
             batch.records.append(records.made(case, f"map.{name}", "what published rows are joined to"))
+    return batch
+
+
+def _keys(case: Case) -> Batch:
+    """Keys of masks that are not there yet, or were put aside."""
+    batch, own = Batch("new keys"), case.own
     missing = case.wanted.rows["map.key"] - case.facts.state.rows.get("map.key", frozenset())
     for (name,) in sorted(missing):
         again = name in case.facts.retired
@@ -332,29 +342,28 @@ def _tables(case: Case, party: Party) -> Batch:
     return batch
 
 
-def _shares(case: Case, party: Party) -> Batch:
-    """What a party reads: dropped and made again in one transaction, with its rights and filters."""
-    batch, own = Batch(f"shares of {party.id}"), case.own
-    if any(view.party == party.id for view in _narrowed(case)):
-        batch.shut = frozenset(login.name for login in party.logins if login.name in case.facts.roles)
+def _shares(case: Case, party: Party) -> Iterator[Batch]:
+    """What a party reads: each dropped and made again in one transaction, with its rights and filters."""
+    own, narrowed = case.own, _narrowed(case)
     scope = case.wanted.rows["map.scope"] - case.facts.state.rows.get("map.scope", frozenset())
     for view in case.design.views:
         if view.party != party.id:
             continue
-        name, before = f"table {full_name(view)}", len(batch.steps)
-        if case.off(name):
-            batch.steps += _replace(shares(view.party), view.name, view_sql(view, case.design), case, own)
-        for who, shop in sorted(scope):
-            if who == full_name(view):
-                row = f"INSERT INTO map.scope VALUES ({literal(who)}, {literal(shop)}) ON CONFLICT DO NOTHING"
-                batch.steps.append(Step(row, own))
+        name, full = f"table {full_name(view)}", full_name(view)
+        batch = Batch(f"share {full}")
+        if view in narrowed:
+            batch.shut = frozenset(login.name for login in party.logins if login.name in case.facts.roles)
         given = [entry for entry in case.missing(name) if entry.object == name]
         if case.off(name):
+            batch.steps += _replace(shares(view.party), view.name, view_sql(view, case.design), case, own)
             given = [entry for entry in case.wanted.entries if entry.object == name]
+        for shop in sorted(shop for who, shop in scope if who == full):
+            row = f"INSERT INTO map.scope VALUES ({literal(full)}, {literal(shop)}) ON CONFLICT DO NOTHING"
+            batch.steps.append(Step(row, own))
         batch.steps += [Step(give(entry), own) for entry in given]
-        if len(batch.steps) > before:
+        if batch:
             batch.records.append(records.shared(case, view))
-    return batch
+        yield batch
 
 
 def keep_out(batch: Batch) -> Batch:

@@ -38,6 +38,8 @@ def finish(child: Child, owner: Obj) -> Obj:
     obj = copy.deepcopy(child.obj)
     meta = obj["metadata"]
     away = is_away(obj, owner)
+    if owner["metadata"].get("namespace") and not meta.get("namespace") and obj["kind"] != "Namespace":
+        raise ValueError(f"{obj['kind']} {meta['name']} is in no namespace: {owner['kind']} may have none such made")
     whose = owner_labels(owner) | ({OWNER_NAMESPACE: owner["metadata"]["namespace"]} if away else {})
     marks = whose | ({RETAIN: "true"} if child.retain else {})
     meta["labels"] = {**meta.get("labels", {}), **marks}

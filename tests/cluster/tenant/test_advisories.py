@@ -5,16 +5,39 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
+from cairn import datasets
+from cairn.api.contract import read
 from cairn.api.crd import CRDS
+from cairn.api.integrationapp import IntegrationApp
+from cairn.api.integrationtenant import IntegrationTenant
 from cairn.api.structural import Schema
+from cairn.tenant.consent import effective
 from cluster.caller import Caller
 from cluster.charted import APP, LABELS, ROLES, SELLER, Charted, binding, refused_by, until
 from cluster.samples import sample
 
 CAIRN = "/apis/cairn.dev/v1alpha1"
+CONTRACT = """\
+apiVersion: v3.1.0
+kind: DataContract
+id: trade
+version: 1.0.0
+status: active
+name: trade
+schema:
+- name: trade
+  physicalName: platform.trades
+  properties:
+  - name: mobile
+    physicalName: receiver_mobile
+    physicalType: text
+    customProperties: [{property: mask, value: partial}]
+"""
 TENANTS = f"{CAIRN}/namespaces/{SELLER}/integrationtenants"
 
 
@@ -228,3 +251,44 @@ def test_cve_2023_46254_account_of_the_same_name_elsewhere_gets_in_nowhere(chart
             ):
                 assert caller.get(path).status == 403, (mine, path)
                 assert caller.create(path, {"metadata": {"name": "x"}}).status == 403, (mine, path)
+
+
+# CVE-2023-38495 (Crossplane): what was fetched was not compared with what was pinned
+
+
+def test_cve_2023_38495_contract_of_another_hash_is_not_applied() -> None:
+    """Neither a contract that was changed after consent, nor a request for another one than was consented to."""
+    text = CONTRACT.encode()
+    contract, changed = read(text), read(text.replace(b"mask, value: partial", b"mask, value: plain"))
+    assert changed.column("mobile") != contract.column("mobile")
+    now = datetime(2026, 11, 23, tzinfo=UTC)
+    for consented, asked, there, expected in (
+        (contract, contract, contract, ("trade",)),
+        (contract, contract, changed, ()),
+        (changed, contract, contract, ()),
+    ):
+        pins = [{"name": "trade-v3", "sha256": one.sha256} for one in (consented, asked)]
+        tenant, app = sample("integrationtenants", "main", SELLER), sample("integrationapps", "erp-bolt", APP)
+        grant: dict[str, Any] = {
+            "name": "bolt",
+            "app": "erp-bolt",
+            "contract": pins[0],
+            "tables": [{"from": "platform.trades"}],
+        }
+        grant["tables"][0]["columns"] = [{"name": "mobile", "mask": "plain"}]
+        grant |= {"rows": {"shops": ["55501"]}, "purpose": "fulfilment", "expiresAt": "2027-05-31T00:00:00Z"}
+        admitted = {"name": "erp-bolt", "vendorAppKey": "23456789", "planRef": {"name": "app.small"}}
+        tenant["spec"] |= {"apps": [admitted], "grants": [grant]}
+        request = {"name": "a", "contract": pins[1], "purpose": "fulfilment", "required": ["mobile"]}
+        app["spec"]["requests"] = [request]
+        found = effective(
+            IntegrationTenant.model_validate(tenant),
+            {"erp-bolt": IntegrationApp.model_validate(app)},
+            {there.sha256: there},
+            datasets.shipped(),
+            ["55501"],
+            now,
+            (),
+        )
+        assert tuple(shown.name for shown in found.apps["erp-bolt"].shown) == expected
+        assert bool(found.grants) is not bool(expected)

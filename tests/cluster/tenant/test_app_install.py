@@ -11,7 +11,7 @@ from cairn_devcluster.oidc import Person, Provider
 from cluster.caller import Caller
 from cluster.charted import APP, SELLER, SYSTEM, Charted, helm, until
 from cluster.people import CONSOLE, person, token
-from cluster.tenant.conftest import GROUPS
+from cluster.staff import GROUPS
 
 CHART = Path(__file__).resolve().parents[3] / "examples" / "tenant" / "apps" / "chart"
 VALUES = ("--set", "app=erp-bolt,vendor.name=Bolt", "--set-string", "vendor.appKey=23456789")

@@ -14,7 +14,7 @@ from cluster.caller import Answer, Caller
 from cluster.charted import APP, IMAGES, SELLER, SYSTEM, Charted, until
 from cluster.people import CONSOLE, HERE, person, token
 from cluster.samples import sample
-from cluster.tenant.conftest import CLUSTER_ROLES, GROUPS
+from cluster.staff import CLUSTER_ROLES, GROUPS
 
 REVIEWS = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 RULES = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"

@@ -59,6 +59,13 @@ def test_finish_namespace_of_a_namespaced_owner_is_known_by_labels_alone() -> No
     assert render.owner_of(made) == Ref(SELLERRDS, "seller-1", "shop-db")
 
 
+@pytest.mark.parametrize("kind", ["ClusterRole", "PersistentVolume", "ServicePlan", "ValidatingWebhookConfiguration"])
+def test_finish_refuses_what_has_no_namespace_for_who_has_one(kind: str) -> None:
+    """CVE-2026-22872: a tenant's object made things of the whole cluster, with the controller's rights."""
+    with pytest.raises(ValueError, match="is in no namespace"):
+        render.finish(Child({"apiVersion": "v1", "kind": kind, "metadata": {"name": "x"}}), OWNER)
+
+
 def test_finish_changed_content_changes_the_hash_and_leaves_the_plan_alone() -> None:
     planned = child()
     first = render.applied(render.finish(Child(planned), OWNER))

@@ -101,8 +101,10 @@ def agree(case: Case) -> Agreed:
     maps = _maps(case.observed)
     named = {name: [sha256_of(text.encode()) for text in texts] for name, texts in maps.items()}
     texts = {sha256_of(text.encode()): text for texts in maps.values() for text in texts}
-    datasets = {name: one for name, one in shipped().items() if name in case.facts.datasets}
-    ended = case.facts.observation.ended if case.facts.observation else frozenset()
+    # Before anybody has looked, nothing is done either: a rendering shows all that could be.
+    look = case.facts.observation
+    datasets = {name: one for name, one in shipped().items() if look is None or name in look.datasets}
+    ended = look.ended if look else frozenset()
     contracts = {sha256: _read(text) for sha256, text in texts.items()}
     found = effective(case.tenant, requests, contracts, datasets, case.shops, case.now, ended, named)
     design = design_of(

@@ -26,11 +26,10 @@ class Repair:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """observation: None while nobody was asked, and when there was an error; datasets: those whose view stands in
-    schema platform; erased: Operations (by uid) whose buyer is left out of every view"""
+    """observation: None while nobody was asked, and when there was an error; erased: Operations (by uid) whose buyer
+    is left out of every view"""
 
     observation: Observation | None = None
-    datasets: frozenset[str] = frozenset()
     repair: Repair | None = None
     erased: frozenset[str] = frozenset()
     error: tuple[Reason, str] | None = None

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,7 +16,6 @@ from cairn.api.integrationtenant import IntegrationTenant
 from cairn.api.platform import Platform
 from cairn.engine.kind import Observed
 from cairn.sql.errors import SqlError
-from cairn.sql.facts import schema_facts
 from cairn.tenant.agreed import agree, passwords
 from cairn.tenant.case import case_of, database_of_tenant, older
 from cairn.tenant.deletion import nothing
@@ -48,24 +46,22 @@ async def _ask(tenant: IntegrationTenant, observed: Observed, platform: Platform
     database = database_of_tenant(tenant, observed)
     if isinstance(database, tuple) or older(tenant, observed):
         return Facts()
-    async with opened(database, observed, platform, statement_seconds=4) as door:
-        if door is None:
+    # What is looked at depends on no moment: what should stand is the plan's to say.
+    going = bool(tenant.metadata.deletion_timestamp)
+    case = None if going else case_of(tenant, observed, datetime.now(UTC), platform)
+    if isinstance(case, tuple):
+        return Facts()
+    agreed = agree(case) if case else None
+    design, known = (agreed.design, passwords(case, agreed)) if case and agreed else (nothing(tenant), {})
+    async with opened(database, observed, platform, statement_seconds=4) as share:
+        if share is None:
             return Facts()
-        # What is looked at depends on no moment: what should stand is the plan's to say.
-        datasets = frozenset((await schema_facts(door.conn)).views)
-        seen = replace(observed, facts=Facts(datasets=datasets).told())
-        going = bool(tenant.metadata.deletion_timestamp)
-        case = None if going else case_of(tenant, seen, datetime.now(UTC), platform)
-        if isinstance(case, tuple):
-            return Facts()
-        agreed = agree(case) if case else None
-        design, known = (agreed.design, passwords(case, agreed)) if case and agreed else (nothing(tenant), {})
-        observation = await door.share.observe(design, known)
+        observation = await share.observe(design, known)
         if LOG not in observation.state.objects:
-            return Facts(observation, datasets)
+            return Facts(observation)
         since = (observation.at or datetime.now(UTC)) - LATELY
-        rows = await door.share.audit(design, since, MOST_ROWS)
-        return Facts(observation, datasets, _repair(rows), _erased(rows))
+        rows = await share.audit(design, since, MOST_ROWS)
+        return Facts(observation, _repair(rows), _erased(rows))
 
 
 def _erased(rows: Iterable[Mapping[str, object]]) -> frozenset[str]:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from cairn.api.conditions import Reason
 from cairn.api.database import Database
@@ -20,9 +18,6 @@ from cairn.sql.share.engine import Share
 from cairn.sql.share.model import Design
 from cairn.sql.share.state import State
 
-if TYPE_CHECKING:
-    from cairn.sql.postgresql import Connection
-
 
 def desired(design: Design) -> State:
     """What should stand, in the engine's own words. Pure."""
@@ -31,18 +26,10 @@ def desired(design: Design) -> State:
     return postgresql(design)
 
 
-@dataclass(frozen=True, slots=True)
-class Door:
-    """An open session of the operator's."""
-
-    conn: Connection
-    share: Share
-
-
 @asynccontextmanager
 async def opened(
     database: Database, observed: Observed, platform: Platform, *, statement_seconds: float = 15
-) -> AsyncIterator[Door | None]:
+) -> AsyncIterator[Share | None]:
     """The operator's session; None while there is no way in. SqlError says why a server lets nobody in."""
     from cairn.sql.postgresql import connect
     from cairn.sql.reach import way_in
@@ -57,7 +44,7 @@ async def opened(
         return
     conn = await connect(target, timeout=4, statement_timeout_ms=int(statement_seconds * 1000))
     try:
-        yield Door(conn, PostgreSQLShare(conn, target))
+        yield PostgreSQLShare(conn, target)
     finally:
         await conn.close(timeout=1)
 
@@ -70,10 +57,10 @@ async def required(database: Database, observed: Observed, platform: Platform, s
     from cairn.sql.errors import SqlError
 
     try:
-        async with opened(database, observed, platform, statement_seconds=seconds) as door:
-            if door is None:
+        async with opened(database, observed, platform, statement_seconds=seconds) as share:
+            if share is None:
                 raise ActionError(Reason.DATABASE_NOT_READY, database.trouble or "the database is not ready")
-            yield door.share
+            yield share
     except SqlError as error:
         raise ActionError(error.reason, error.message) from error
     except asyncpg.LockNotAvailableError as error:

@@ -78,7 +78,7 @@ def grant(app: str, contract: str = CONTRACT, **changes: Any) -> Obj:
     """Of order numbers, states and masked nicks, for a year or so."""
     columns = [
         {"name": "tid", "mask": "plain"},
-        {"name": "status", "mask": "plain"},
+        {"name": "title", "mask": "plain"},
         {"name": "nick", "mask": "partial"},
     ]
     return {

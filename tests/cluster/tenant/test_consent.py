@@ -171,5 +171,5 @@ async def test_second_look_writes_nothing(estate: Estate) -> None:
 async def test_grant_of_an_unknown_purpose_gives_nothing(estate: Estate) -> None:
     await estate.served("erp-bolt", grants=[grant("erp-bolt", purpose="analytics")])
     tenant, _ = refs(estate)
-    assert "purpose" in (await estate.condition(tenant, "PendingConsent"))["message"]
+    assert "granted for analytics alone" in (await estate.condition(tenant, "PendingConsent"))["message"]
     assert (await estate.app_status("erp-bolt")).get("tables", 0) == 0

@@ -58,7 +58,7 @@ GUARDS = [
 def design(me: Obj, *refs: Obj, now: datetime = NOW) -> Design:
     from cairn.api.integrationtenant import IntegrationTenant
 
-    found = case_of(IntegrationTenant.model_validate(me), seen(*refs, me=me), now, PLATFORM)
+    found = case_of(IntegrationTenant.model_validate(me), seen(*refs, me=me, facts=looked(State())), now, PLATFORM)
     assert isinstance(found, Case)
     return agree(found).design
 

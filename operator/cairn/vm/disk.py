@@ -36,7 +36,9 @@ def wants(vm: SellerVM, seen: Observed, platform: Platform) -> Iterable[Ref]:
     if in_use is None:
         yield from image.wants(vm, platform)
         return
-    yield Ref(PVC, namespace, in_use)
+    volume = seen.child(DATAVOLUME, in_use, namespace)
+    if volume is None or volume.get("status"):
+        yield Ref(PVC, namespace, in_use)  # CDI has begun, or the claim is all that is left of the disk
     for disk in decide.disks(name, seen):
         spec = (standing_claim(disk, namespace, seen) or {}).get("spec") or {}
         if spec.get("volumeName"):

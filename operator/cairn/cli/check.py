@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from cairn.api.crd import BY_KIND
 from cairn.api.resources import GROUP, VERSION, Obj
 from cairn.api.validate import findings
+from cairn.cli.contracts import contracts
 from cairn.cli.deep import deep
 from cairn.cli.loader import Document, read
 from cairn.cli.together import together
@@ -62,6 +63,12 @@ def run(args: argparse.Namespace) -> int:
     ours = [document for document in documents if is_ours(document)]
     failed = (Remark(error.file, error.line, "error", error.message) for error in (*unread, *broken))
     remarks = [*failed, *check(ours, old)]
+    if not any(remark.level == "error" for remark in remarks):
+        try:
+            remarks += [Remark(*found) for found in contracts(documents)]
+        except OSError as error:
+            print(f"cairn check: {error}", file=sys.stderr)
+            return 2
     return _report(sorted(set(remarks)), args.output, len(ours), len(documents) - len(ours))
 
 

@@ -68,7 +68,8 @@ class Document:
 
 
 def read(paths: Iterable[str]) -> tuple[list[Document], list[LoadError]]:
-    """All objects in files, directories (with all below) and `-` for stdin, Lists unpacked; and files that hold none.
+    """All objects in files, directories (with all below, but charts) and `-` for stdin, Lists unpacked; and files that
+    hold none.
 
     OSError and UnicodeDecodeError where a file can't be read.
     """
@@ -87,8 +88,11 @@ def _texts(paths: Iterable[str]) -> Iterator[tuple[str, str, bool]]:
         if path == "-":
             yield "<stdin>", sys.stdin.read(), False
         elif Path(path).is_dir():
+            charts = {file.parent for file in Path(path).rglob("Chart.yaml")}  # templates are no manifests
             for file in sorted(Path(path).rglob("*")):
-                if file.suffix in SUFFIXES and file.is_file() and file.name != "kustomization.yaml":
+                if file.name == "kustomization.yaml" or not charts.isdisjoint(file.parents):
+                    continue
+                if file.suffix in SUFFIXES and file.is_file():
                     yield str(file), file.read_text(encoding="utf-8"), True
         else:
             yield path, Path(path).read_text(encoding="utf-8"), False

@@ -20,6 +20,8 @@ COMMANDS = {
     "cost": ("cairn.cli.cost", "show what every resource costs this month, and what promotions add"),
     "crds": ("cairn.cli.crds", "write the CustomResourceDefinitions"),
     "diff": ("cairn.cli.diff", "show what Cairn would change in a live cluster"),
+    "grants": ("cairn.cli.grants", "show what apps ask for, what is granted and what is effective, side by side"),
+    "audit-log": ("cairn.cli.audit_log", "show who got or lost which right on shared data, when and why"),
     "render": ("cairn.cli.render", "show what Cairn would make of manifests, without a cluster"),
     "start": ("cairn.cli.operate", "start a machine or a database, by an Operation"),
     "stop": ("cairn.cli.operate", "stop a machine or a database, by an Operation"),

@@ -29,6 +29,9 @@ class Rule:
     kind: MaskKind
     bucket: str = ""
 
+    def __str__(self) -> str:
+        return f"{self.kind} {self.bucket}".strip()
+
     def suits(self, type_: ColumnType) -> bool:
         if type_ not in MADE_OF.get(self.kind, (type_,)):
             return False

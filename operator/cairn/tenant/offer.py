@@ -88,7 +88,7 @@ def unread(name: str, sha256: str, world: World) -> Problem | None:
         return Problem(Reason.CONTRACT_INVALID, f"contract {name} ({sha256[:12]}) can't be read: {read}")
     if there := sorted(world.named.get(name, ())):
         text = (
-            f"contract {name} has the sha256 {there[0][:12]}…, not {sha256[:12]}…: read what it says now and pin that,"
+            f"contract {name} has the sha256 {there[0]}, not {sha256[:12]}…: read what it says now and pin that,"
             " or put the text back"
         )
         return Problem(Reason.CONTRACT_MISMATCH, text)
@@ -216,7 +216,7 @@ def _column(
     rules = [Rule(column.mask, column.bucket), Rule(given.mask, given.bucket or "")]
     rules += [behind.rules[column.source]] if behind.rules is not None else []
     if unfit := next((rule for rule in rules if not rule.suits(type_)), None):
-        found.wrong(Reason.MASK_REFUSED, f"{name} is {type_}: {unfit.kind} {unfit.bucket} is no mask for it".strip())
+        found.wrong(Reason.MASK_REFUSED, f"{name} is {type_}: {unfit} is no mask for it")
         return None
     rule = strictest(rules)
     if rule.kind == "hmac-shared" and not found.grant.group:

@@ -9,12 +9,15 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from cairn_devcluster import jail
 from cairn_devcluster.build import binary
+from cairn_devcluster.databases import ALL
 from data.certificates import Authority
 
 
@@ -53,17 +56,29 @@ def answers(port: int) -> bool:
 
 
 class PostgreSQL:
-    """A cluster of its own, with TLS, fsync on and SCRAM logins. Superuser `postgres` with password `secret`."""
+    """A cluster of its own, with TLS, fsync on and SCRAM logins. Superuser `postgres` with password `secret`.
 
-    def __init__(self) -> None:
-        self.bin = self.binaries()
+    version: 15, 17 or 18, unpacked for it; without one, and without CAIRN_TEST_POSTGRESQL, the one that is installed
+    """
+
+    def __init__(self, version: str = os.environ.get("CAIRN_TEST_POSTGRESQL", "")) -> None:
         self.port = free_port()
         self.home = scratch("postgresql")
         self.data = self.home / "data"
-        self.as_user = ["setpriv", "--pdeathsig", "QUIT"]
+        self.seen = self.home
+        """The home as the server sees it."""
+        self.owner: str | int = "postgres"
+        if version:
+            root = next(server for server in ALL if server.name == f"postgresql-{version}").build()
+            self.bin, self.seen, self.owner = Path(f"/usr/lib/postgresql/{version}/bin"), Path("/srv"), jail.UID
+            self.as_user = [sys.executable, jail.__file__, str(root), str(self.home)]
+        else:
+            self.bin = self.binaries()
+            self.as_user = ["setpriv", "--pdeathsig", "QUIT"]
+            if os.getuid() == 0:
+                self.as_user += ["--reuid", "postgres", "--regid", "postgres", "--clear-groups"]
         if os.getuid() == 0:
-            self.as_user += ["--reuid", "postgres", "--regid", "postgres", "--clear-groups"]
-            shutil.chown(self.home, "postgres", "postgres")
+            shutil.chown(self.home, self.owner, self.owner)
         self.process: subprocess.Popen[bytes] | None = None
         self._initialise()
 
@@ -77,7 +92,8 @@ class PostgreSQL:
     def _initialise(self) -> None:
         (self.home / "password").write_text("secret")
         options = ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--username=postgres"]
-        command = [str(self.bin / "initdb"), "-D", str(self.data), f"--pwfile={self.home / 'password'}", *options]
+        where = ["-D", str(self.seen / "data"), f"--pwfile={self.seen / 'password'}"]
+        command = [str(self.bin / "initdb"), *where, *options]
         subprocess.run([*self.as_user, *command], check=True, capture_output=True, cwd=self.home)
         authority = Authority()
         self.ca = authority.certificate
@@ -86,7 +102,7 @@ class PostgreSQL:
             (self.data / name).write_bytes(content)
             (self.data / name).chmod(0o600)
             if os.getuid() == 0:
-                shutil.chown(self.data / name, "postgres", "postgres")
+                shutil.chown(self.data / name, self.owner, self.owner)
         with (self.data / "postgresql.conf").open("a") as conf:
             conf.write(
                 f"listen_addresses = '127.0.0.1'\nport = {self.port}\nunix_socket_directories = ''\nssl = on\n"
@@ -96,7 +112,7 @@ class PostgreSQL:
         (self.data / "pg_hba.conf").write_text("hostssl all all 127.0.0.1/32 scram-sha-256\n")
 
     def start(self) -> None:
-        command = [*self.as_user, str(self.bin / "postgres"), "-D", str(self.data)]
+        command = [*self.as_user, str(self.bin / "postgres"), "-D", str(self.seen / "data")]
         with (self.home / "log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=self.home)
         until("PostgreSQL answers", self._ready)
@@ -104,7 +120,8 @@ class PostgreSQL:
     def _ready(self) -> bool:
         if self.process is None or self.process.poll() is not None:
             raise RuntimeError(f"PostgreSQL ended: {self.log()[-2000:]}")
-        command = [str(self.bin / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        ready = [str(self.bin / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        command = ready if self.seen == self.home else [*self.as_user, *ready]
         return subprocess.run(command, check=False).returncode == 0
 
     def log(self) -> str:

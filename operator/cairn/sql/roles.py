@@ -123,6 +123,8 @@ async def grant_push(conn: Connection, database: str, role: str, tables: tuple[s
 
 async def _join(conn: Connection, role: str) -> None:
     """A login that is no superuser must belong to a role before it can give it a database or drop what it has."""
-    member = await conn.fetchval("SELECT pg_catalog.pg_has_role($1, 'MEMBER')", role)
-    if not member:
+    # From 16 on whoever makes a role may give it away, and yet not act as it.
+    version = conn.get_server_version().major
+    able = await conn.fetchval("SELECT pg_catalog.pg_has_role($1, $2)", role, "SET" if version >= 16 else "MEMBER")
+    if not able:
         await conn.execute(f"GRANT {identifier(role)} TO CURRENT_USER")

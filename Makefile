@@ -52,7 +52,7 @@ test-engines: env ## shared data on MariaDB and MySQL, and on PostgreSQL 15, 17 
 	@$(STEP) "database servers" $(PY) tests/devcluster/devcluster.py build --what databases
 	@$(STEP) "MariaDB and MySQL" $(PYTEST) tests/data/engines
 	@for version in 15 17 18; do \
-	  CAIRN_TEST_POSTGRESQL=$$version $(STEP) "PostgreSQL $$version" $(PYTEST) tests/data/share || exit 1; done
+	  CAIRN_TEST_POSTGRESQL=$$version $(STEP) "PostgreSQL $$version" $(PYTEST) tests/data/share tests/data/test_sql_*.py || exit 1; done
 
 data-packages:
 	@scripts/ensure-debian-packages.sh --why "a real PostgreSQL for the data tests" $(DATA_PACKAGES)

@@ -9,7 +9,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import base, host
+from . import base, host, jail
 
 _POSTGRES_EXCLUDES = ("/usr/lib/*/libLLVM*", "/usr/lib/llvm-*", "/usr/lib/postgresql/*/lib/llvmjit*")
 # Packages are unpacked in any order, and some still ship /lib: all of it has to end up under /usr.
@@ -60,6 +60,7 @@ class Server:
             ],
             log=base.cache() / "log" / f"rootfs-{self.name}.log",
         )  # fmt: skip
+        (scratch / "etc/passwd").write_text(f"cairn:x:{jail.UID}:{jail.UID}::/srv:/bin/sh\n")
         for mount_point in ("dev", "proc", "srv"):
             (scratch / mount_point).mkdir(exist_ok=True)
         scratch.chmod(0o755)

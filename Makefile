@@ -11,7 +11,7 @@ PYTEST := $(PY) -m pytest -q
 DATA_PACKAGES := postgresql
 
 .DEFAULT_GOAL := help
-.PHONY: help env lint format test test-unit test-cluster test-data test-engines test-pods demo demo-down demo-promotion demo-promotion-down bench-promotion bench-reconcile crds lock clean data-packages
+.PHONY: help env lint format test test-unit test-cluster test-data test-engines test-pods demo demo-down demo-promotion demo-promotion-down demo-tenant demo-tenant-down bench-promotion bench-reconcile crds lock clean data-packages
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -68,6 +68,12 @@ demo-promotion: env ## 11.11 in fast motion on a cluster of its own
 
 demo-promotion-down: env ## take that demo's cluster down
 	@$(PY) -m demo.promotion --down
+
+demo-tenant: env ## three parties on one seller's data, on a cluster of its own: consent, widening, revoke
+	@$(PY) -m demo.tenant
+
+demo-tenant-down: env ## take that demo's cluster down
+	@$(PY) -m demo.tenant --down
 
 bench-promotion: env ## 500 machines, one promotion: build/bench/promotion.json
 	@$(STEP) "control plane's binaries" $(PY) tests/devcluster/devcluster.py build --what kubevirt-plane

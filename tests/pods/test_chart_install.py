@@ -6,8 +6,6 @@ The tests build on each other in the order they stand here: one cluster lives th
 
 from __future__ import annotations
 
-import contextlib
-import io
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,11 +14,10 @@ from typing import Any
 import pytest
 import yaml
 
-from cairn.cli.main import main as cairn
 from cairn.rds.config import SOCKETS
-from cluster.caller import Caller
 from cluster.charted import CHARTS, ROLES, SELLER, SYSTEM, Charted, helm, until
-from devcluster import NATS_REF, OPERATOR_REF, POSTGRES_REF, Cluster, operator_image
+from devcluster import Cluster
+from pods.installed import MINUTES, VALUES, chart, explained, ready
 
 pytestmark = pytest.mark.pods
 
@@ -28,60 +25,12 @@ EXAMPLES = CHARTS.parent / "examples"
 CAIRN = f"/apis/cairn.dev/v1alpha1/namespaces/{SELLER}"
 PODS = f"/api/v1/namespaces/{SELLER}/pods"
 OPERATOR = f"system:serviceaccount:{SYSTEM}:cairn-operator"
-REPOSITORY, TAG = OPERATOR_REF.split(":")
-VALUES = (
-    f"--set=image.repository={REPOSITORY},image.tag={TAG}",
-    f"--set=images.postgresql={POSTGRES_REF.replace(':17', ':{version}')}",
-    f"--set=nats.enabled=true,nats.image={NATS_REF},nats.storage.size=2Gi,bus.streamSize=1Gi,gateway.replicas=1",
-)
-_MINUTES = 60
 
 
 @pytest.fixture(scope="module")
 def installed(devcluster: Cluster) -> Iterator[Charted]:
-    """The chart, installed by Helm and waited for by Helm."""
-    devcluster.import_image(operator_image())
-    cluster = Charted(devcluster, Caller(f"https://{devcluster.address}:6443", devcluster.directory / "pki"))
-    cluster.make_namespace(SYSTEM, {"pod-security.kubernetes.io/enforce": "restricted"})
-    devcluster.kubectl("apply", "-n", SYSTEM, "-f", "-", input=bus_secrets())
-    with explained(cluster):
-        args = ("--namespace", SYSTEM, "--wait", "--timeout", "4m")
-        helm(devcluster.kubeconfig, "install", "cairn", CHARTS / "cairn", *args, *VALUES)
-    yield cluster
-    helm(devcluster.kubeconfig, "uninstall", "cairn", "--namespace", SYSTEM, "--ignore-not-found")
-
-
-def bus_secrets() -> str:
-    out = io.StringIO()
-    with contextlib.redirect_stdout(out):
-        assert cairn(["bus", "init", "--namespace", SYSTEM]) == 0
-    return out.getvalue()
-
-
-@contextlib.contextmanager
-def explained(cluster: Charted) -> Iterator[None]:
-    """Adds to a failure what the cluster says about it."""
-    try:
-        yield
-    except AssertionError as failed:
-        said = cluster.plane.kubectl("get", "cairn,pods,pvc,events", "-A", check=False)
-        for name in ("deployment/cairn-gateway", "statefulset/cairn-nats"):
-            said += cluster.plane.kubectl("logs", "-n", SYSTEM, name, "--tail=30", check=False)
-        label = "app.kubernetes.io/component=operator"
-        said += cluster.plane.kubectl("logs", "-n", SYSTEM, "-l", label, "--tail=40", check=False)
-        raise AssertionError(f"{failed}\n{said}") from None
-
-
-def ready(cluster: Charted, path: str) -> dict[str, Any]:
-    """The object, once its Ready condition is True for its present generation."""
-
-    def stands(body: dict[str, Any]) -> bool:
-        status = body.get("status", {})
-        conditions = {c["type"]: c["status"] for c in status.get("conditions", [])}
-        return conditions.get("Ready") == "True" and status["observedGeneration"] == body["metadata"]["generation"]
-
-    with explained(cluster):
-        return until(lambda: cluster.admin.get(path).body, stands, seconds=4 * _MINUTES)
+    with chart(devcluster) as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +110,7 @@ def test_upgrade_of_the_operator_restarts_no_database(installed: Charted, isv: P
     until(
         lambda: installed.admin.get(seller).body["status"].get("cost", {}).get("currency"),
         lambda currency: currency == "EUR",
-        seconds=2 * _MINUTES,
+        seconds=2 * MINUTES,
     )
     after = database_pod(installed)
     assert after["metadata"]["uid"] == before["metadata"]["uid"]
@@ -171,8 +120,8 @@ def test_upgrade_of_the_operator_restarts_no_database(installed: Charted, isv: P
 def test_uninstall_of_the_seller_cloud_keeps_data_that_a_new_one_adopts(installed: Charted, isv: Path) -> None:
     identity = installed.admin.get(f"{CAIRN}/sellerrdses/shop-db").body["status"]["systemIdentifier"]
     helm(isv, "uninstall", "cloud", "--namespace", SELLER, driver="configmap")
-    until(lambda: installed.admin.get(f"{CAIRN}/sellerrdses/shop-db"), lambda a: a.status == 404, seconds=_MINUTES)
-    until(lambda: installed.admin.get(f"{PODS}/shop-db-0"), lambda a: a.status == 404, seconds=_MINUTES)
+    until(lambda: installed.admin.get(f"{CAIRN}/sellerrdses/shop-db"), lambda a: a.status == 404, seconds=MINUTES)
+    until(lambda: installed.admin.get(f"{PODS}/shop-db-0"), lambda a: a.status == 404, seconds=MINUTES)
     claim = installed.admin.get(f"/api/v1/namespaces/{SELLER}/persistentvolumeclaims/shop-db-data").body
     assert "deletionTimestamp" not in claim["metadata"]
     assert installed.admin.get(f"/api/v1/namespaces/{SELLER}/secrets/shop-db-admin").ok
@@ -208,4 +157,4 @@ def test_deletion_policy_delete_gives_up_the_data(installed: Charted, isv: Path)
     for path in ("persistentvolumeclaims/shop-db-data", "secrets/shop-db-admin"):
         gone = f"/api/v1/namespaces/{SELLER}/{path}"
         with explained(installed):
-            until(lambda gone=gone: installed.admin.get(gone), lambda a: a.status == 404, seconds=2 * _MINUTES)  # type: ignore[misc]
+            until(lambda gone=gone: installed.admin.get(gone), lambda a: a.status == 404, seconds=2 * MINUTES)  # type: ignore[misc]

@@ -18,7 +18,8 @@ GUARD = "cairn"
 """Name of the ResourceQuota and the LimitRange."""
 OPERATOR = "cairn-operator"
 """Name of the RoleBinding, and of the operator's ServiceAccount."""
-NAMESPACE_ROLE = "cairn-seller-namespace"
+SELLER_NAMESPACE_ROLE = "cairn-seller-namespace"
+APP_NAMESPACE_ROLE = "cairn-app-namespace"
 """ClusterRole of the chart with what the operator may do in such a namespace and nowhere else."""
 HOSTNAME = "kubernetes.io/metadata.name"
 """Label of a namespace that the API server sets itself: no other may be trusted in a policy."""
@@ -88,10 +89,10 @@ def role_binding(labels: Labels, namespace: str, name: str, role: str, subjects:
     }
 
 
-def operator_binding(labels: Labels, namespace: str, operator_namespace: str) -> Obj:
-    """Lets the operator read and write Secrets in this namespace, and only there."""
+def operator_binding(labels: Labels, namespace: str, operator_namespace: str, role: str) -> Obj:
+    """Lets the operator read and write Secrets in this namespace, and only there. role: by what the namespace is for"""
     subject = {"kind": "ServiceAccount", "name": OPERATOR, "namespace": operator_namespace}
-    return role_binding(labels, namespace, OPERATOR, NAMESPACE_ROLE, [subject])
+    return role_binding(labels, namespace, OPERATOR, role, [subject])
 
 
 def group(name: str) -> Obj:

@@ -59,4 +59,4 @@ def dns(seller: str, namespace: str) -> Obj:
 
 def role_binding(seller: str, namespace: str, operator_namespace: str) -> Obj:
     """Lets the operator read and write Secrets in this namespace, and only there."""
-    return guards.operator_binding(labels(seller), namespace, operator_namespace)
+    return guards.operator_binding(labels(seller), namespace, operator_namespace, guards.SELLER_NAMESPACE_ROLE)

@@ -162,7 +162,7 @@ def ways_in(tenant: str, seller_namespace: str, database: str, apps: Iterable[st
 
 
 def operator_binding(home: Home, operator_namespace: str) -> Obj:
-    return guards.operator_binding(home.labels, home.namespace, operator_namespace)
+    return guards.operator_binding(home.labels, home.namespace, operator_namespace, guards.APP_NAMESPACE_ROLE)
 
 
 def developers(home: Home, vendor_app_key: str, names: Iterable[str]) -> Obj:

@@ -35,5 +35,15 @@ def grant_key(tenant_uid: str, grant: str, app: str, sha256: str, expires_at: st
 
     expires_at: as the spec says it; one moment has one key, however it is written
     """
-    moment = datetime.fromisoformat(expires_at).astimezone(UTC).isoformat()
-    return hashlib.sha256("/".join((tenant_uid, grant, app, sha256, moment)).encode()).hexdigest()[:16]
+    at = moment(expires_at)
+    text = at.isoformat() if at else expires_at
+    return hashlib.sha256("/".join((tenant_uid, grant, app, sha256, text)).encode()).hexdigest()[:16]
+
+
+def moment(text: str) -> datetime | None:
+    """A moment of a spec, in UTC; None for one that the server lets through and no clock ever shows (a leap second)."""
+    try:
+        found = datetime.fromisoformat(text.upper())
+        return found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

@@ -49,9 +49,12 @@ class _Behind:
 
 def judge(grant: Grant, world: World, tables: Mapping[str, Published]) -> Judged:
     """tables: what is published, by <app>.<table>"""
-    expires = datetime.fromisoformat(grant.expires_at).astimezone(UTC)
+    expires = names.moment(grant.expires_at)
     key = names.grant_key(world.tenant.metadata.uid, grant.name, grant.app, grant.contract.sha256, grant.expires_at)
-    found = Judged(grant, key, expires)
+    found = Judged(grant, key, expires or datetime.min.replace(tzinfo=UTC))
+    if expires is None:
+        found.wrong(Reason.INVALID_SPEC, f"expiresAt {grant.expires_at} is no moment: write 2027-05-31T00:00:00Z")
+        return found
     if _over(found, world) or _too_long(found, world):
         return found
     if grant.app not in {app.name for app in world.tenant.spec.apps}:

@@ -243,6 +243,13 @@ def test_one_moment_has_one_key_however_it_is_written() -> None:
     assert repr(ERP.but(grants=other).design()) == repr(ERP.design())
 
 
+@pytest.mark.parametrize("text", ["2027-05-31T23:59:60Z", "0001-01-01T00:00:00+14:00", "2027-05-31"])
+def test_end_that_no_clock_shows_grants_nothing_and_breaks_nothing(text: str) -> None:
+    odd = (TRADES_GRANT | {"expiresAt": text}, REVIEWS_GRANT)
+    assert ("trades" in ERP.but(grants=odd).shown()) == (text == "2027-05-31")
+    assert "reviews" in ERP.but(grants=odd).shown()
+
+
 def test_publication_that_can_not_be_made_is_named() -> None:
     gone = ERP.but(texts={"trade": (TRADE,)})
     assert gone.effective().publications[0].reason is Reason.CONTRACT_NOT_FOUND

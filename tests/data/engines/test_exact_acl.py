@@ -39,3 +39,14 @@ def test_check_01_exact_acl_from_any_design_to_any_other(mysql: MySQL) -> None:
 
         run()
         runner.run(seller.session.close())
+
+
+async def test_check_05_what_nothing_is_pushed_as_yet_is_left_out_and_told(seller: Seller) -> None:
+    await seller.session.execute("RENAME TABLE platform.trades TO platform.later")
+    full = design(DATABASE)
+    outcome = await seller.settle(full)
+    assert not outcome.verified
+    assert outcome.problem == "nothing is pushed yet as platform.trades"
+    assert (await seller.share.observe(full, {})).datasets == {"later"}
+    await seller.session.execute("RENAME TABLE platform.later TO platform.trades")
+    await seller.settled(full)

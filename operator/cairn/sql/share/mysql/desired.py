@@ -3,16 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
-from datetime import datetime
+from collections.abc import Iterator
 
 from cairn.sql.share.model import Design, Login, Party
-from cairn.sql.share.mysql.masks import ERASED
 from cairn.sql.share.mysql.names import Flavour
 from cairn.sql.share.mysql.tables import READ_BY_VIEWS, digest, own_tables, own_triggers, table_name, table_sql
 from cairn.sql.share.mysql.views import reads, view_name, view_sql
 from cairn.sql.share.names import group, own_role, published, shares, work
+from cairn.sql.share.postgresql.desired import key_names
 from cairn.sql.share.state import Entry, State
 
 IN_WORK = (
@@ -108,16 +106,3 @@ def _rows(design: Design) -> dict[str, frozenset[tuple[str, ...]]]:
         "map.mac": frozenset((name,) for name in key_names(design)),
         "map.due": frozenset(),
     }
-
-
-def current(design: Design, clock: datetime, ended: Iterable[str]) -> Design:
-    """Without what has ended by this clock or is remembered to have ended, which joins `ended`."""
-    gone = design.ended | frozenset(ended)
-    gone |= {view.grant for view in design.views if view.expires_at is not None and view.expires_at <= clock}
-    views = tuple(view for view in design.views if view.grant not in gone)
-    return replace(design, views=views, ended=gone)
-
-
-def key_names(design: Design) -> frozenset[str]:
-    used = {c.mask.key for view in design.views for c in view.columns if c.mask.kind in ("hmac", "hmac-shared")}
-    return frozenset(used | {ERASED})

@@ -18,6 +18,7 @@ from cairn.sql.share.mysql.passwords import opens
 from cairn.sql.share.mysql.tables import digest, own_tables, own_triggers, table_name
 from cairn.sql.share.mysql.views import keyed, masters_of, matches
 from cairn.sql.share.names import own_role, published
+from cairn.sql.share.postgresql.desired import available
 from cairn.sql.share.state import Observation, Publication, Session, State
 
 OBJECTS = (
@@ -60,6 +61,7 @@ class Facts:
     clock: datetime
     retired: frozenset[str]
     applied: Applied
+    datasets: frozenset[str]
 
     @property
     def due(self) -> frozenset[str]:
@@ -93,9 +95,11 @@ async def look(session: Connection, design: Design) -> Facts:
         clock=await _clock(session, objects),
         retired=frozenset(rows.retired),
         applied=Applied.parsed(rows.applied),
+        datasets=frozenset(str(name) for (name,) in await session.fetch(_DATASETS)),
     )
 
 
+_DATASETS = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'platform'"
 _DATABASES = "SELECT schema_name, default_character_set_name FROM information_schema.schemata"
 
 
@@ -238,8 +242,9 @@ async def observe(session: Connection, design: Design, passwords: Mapping[str, s
         sessions=facts.sessions,
         ended=facts.ended,
         verifiers=verifiers(facts, passwords),
-        publications=await publications(session, design, facts),
+        publications=await publications(session, available(design, facts.datasets)[0], facts),
         at=facts.clock,
+        datasets=facts.datasets,
     )
 
 

@@ -16,11 +16,12 @@ from cairn.sql.share.mysql import steps
 from cairn.sql.share.mysql.applied import Applied
 from cairn.sql.share.mysql.audit import append, exclusively
 from cairn.sql.share.mysql.connection import Session
-from cairn.sql.share.mysql.desired import current, desired
+from cairn.sql.share.mysql.desired import desired
 from cairn.sql.share.mysql.names import literal
 from cairn.sql.share.mysql.observe import Facts, look, shown_digest, verifiers
 from cairn.sql.share.mysql.records import Account, line
 from cairn.sql.share.mysql.steps import Case, Step
+from cairn.sql.share.postgresql.desired import available, current
 from cairn.sql.share.state import Difference, State, difference
 
 GONE_WITHIN = 5.0
@@ -42,12 +43,15 @@ class _Pass:
 
     async def run(self, design: Design, passwords: Mapping[str, str]) -> Outcome:
         facts = await look(self.session, design)
-        design = current(design, facts.clock, facts.ended)
+        there, lacking = available(design, facts.datasets)
+        design = current(there, facts.clock, facts.ended)
         case = self._case(design, facts, passwords)
         stray = steps.due(case) & {session.login for session in facts.sessions}
         if case.diff or case.verifiers or stray or not design.ended <= facts.ended:
             await self._change(case)
             facts = await look(self.session, design)
+        if lacking:
+            self.problems.append(f"nothing is pushed yet as {', '.join(f'platform.{name}' for name in lacking)}")
         return await self._verified(design, facts)
 
     def _case(self, design: Design, facts: Facts, passwords: Mapping[str, str]) -> Case:

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What should stand in a SQL Server database, for a design. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+from cairn.sql.share.model import Design
+from cairn.sql.share.names import group, own_role, published, shares, work
+from cairn.sql.share.postgresql.desired import key_names
+from cairn.sql.share.sqlserver.views import full_name, view_sql
+from cairn.sql.share.state import Entry, State
+
+IN_PUBLISHED = ("DELETE", "INSERT", "SELECT", "UPDATE")
+
+
+def desired(design: Design) -> State:
+    rows = {
+        "map.scope": frozenset((full_name(view), shop) for view in design.views for shop in view.shops),
+        "map.mac": frozenset((name,) for name in key_names(design)),
+    }
+    return State(frozenset(_entries(design)), dict(_objects(design)), rows)
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _objects(design: Design) -> Iterator[tuple[str, str]]:
+    own = f"owner={own_role(design.id)}"
+    yield f"user {own_role(design.id)}", "no login"
+    for name in ("map", "audit"):
+        yield f"schema {name}", own
+    for party in design.parties:
+        yield f"role {group(party.id)}", own
+        yield f"schema {shares(party.id)}", own
+        if not party.staff:
+            yield f"schema {published(party.id)}", own
+            yield f"schema {work(party.id)}", f"owner={group(party.id)}"
+        for login in party.logins:
+            yield f"user {login.name}", f"password schema={work(party.id)}"
+    for view in design.views:
+        yield f"view {full_name(view)}", f"{own} {digest(view_sql(design, view))}"
+    for table in design.tables:
+        yield f"table {published(table.party)}.{table.name}", own
+
+
+def _entries(design: Design) -> Iterator[Entry]:
+    """Nothing on what views read: they and it have one owner, and the chain is not checked."""
+    for party in design.parties:
+        for login in party.logins:
+            yield _entry(f"role {group(party.id)}", login.name, "MEMBER")
+            if login.enabled:
+                yield _entry("database", login.name, "CONNECT")
+        if not party.staff:
+            yield _entry("database", group(party.id), "CREATE TABLE")  # which takes ALTER on a schema, too: its own
+    for view in design.views:
+        yield _entry(f"object {full_name(view)}", group(view.party), "SELECT")
+    for table in design.tables:
+        for privilege in IN_PUBLISHED:
+            yield _entry(f"object {published(table.party)}.{table.name}", group(table.party), privilege)
+
+
+def _entry(name: str, grantee: str, privilege: str) -> Entry:
+    return Entry(name, "", grantee, privilege, grantable=False, grantor="")

@@ -16,6 +16,7 @@ from cairn.api.dataset import Dataset
 from cairn.sql.ddl import drift, index_sql, table_sql, view_digest, view_sql
 from cairn.sql.errors import SqlError
 from cairn.sql.facts import SchemaFacts, schema_facts
+from cairn.sql.locks import end_holders
 from cairn.sql.postgresql import Connection
 from cairn.sql.quoting import identifier, literal, qualified
 
@@ -60,7 +61,9 @@ async def ensure_schema(conn: Connection, datasets: Iterable[Dataset], shops: Ma
     adding. The login of this session becomes the owner of all of it.
     """
     datasets = tuple(datasets)
-    await conn.execute(f"SELECT pg_catalog.pg_advisory_lock({_LOCK})")
+    if not await conn.fetchval(f"SELECT pg_catalog.pg_try_advisory_lock({_LOCK})"):
+        await end_holders(conn, _LOCK >> 32, _LOCK & 0xFFFFFFFF)
+        await conn.execute(f"SELECT pg_catalog.pg_advisory_lock({_LOCK})")
     try:
         async with conn.transaction():
             await _migrate(conn)

@@ -97,7 +97,8 @@ async def test_check_02_revoke_bites_is_not_said_before_the_session_has_ended(
         await app.execute(f"BEGIN; DECLARE c CURSOR FOR SELECT * FROM {shares(seller.crm)}.trade")
         with monkeypatch.context() as patch:
             patch.setattr(
-                "cairn.sql.share.postgresql.settle.END", "SELECT usename FROM pg_user WHERE usename = ANY($1) AND false"
+                "cairn.sql.share.postgresql.catalog.END",
+                "SELECT usename FROM pg_user WHERE $1::text[] IS NULL",
             )
             outcome = await PostgreSQLShare(seller.conn, seller.target).settle(after, WHY, {})
         assert not outcome.verified

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -44,8 +45,9 @@ async def test_check_14_expiry_while_the_operator_is_down_ends_rows_and_then_all
         # In one transaction, whose now() stands still.
         await app.execute("BEGIN")
         assert await app.fetchval(f"SELECT count(*) FROM {shares(seller.crm)}.trade") == 1
-        while await app.fetchval(f"SELECT count(*) FROM {shares(seller.crm)}.trade, pg_sleep(0.05)") == 1:
-            pass
+        async with asyncio.timeout(15):
+            while await app.fetchval(f"SELECT count(*) FROM {shares(seller.crm)}.trade, pg_sleep(0.05)") == 1:
+                pass
         assert await now(seller) >= whole.views[0].expires_at  # type: ignore[operator]  # it has an end
         outcome = await seller.settle(whole)
         assert (outcome.problem, outcome.verified, outcome.ended) == ("", True, 1)

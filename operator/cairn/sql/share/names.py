@@ -7,6 +7,8 @@ import re
 
 OWNED = re.compile(r"[psw][a-z2-7]{16}")
 """Schemas of parties."""
+APPS = re.compile(r"g[a-z2-7]{16}|u[a-z2-7]{16}[ab]")
+"""Roles of parties."""
 
 
 def own_role(design: str) -> str:

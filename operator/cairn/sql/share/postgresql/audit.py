@@ -13,6 +13,8 @@ from cairn.sql.postgresql import Connection
 from cairn.sql.quoting import literal
 from cairn.sql.share.engine import Record
 
+LONGEST, MOST = 400, 200
+"""Of a line, and how many lines a record has at most."""
 COLUMNS = ("seq", "at", "action", "actor", "tenant", "subject", "reason", "contract", "before", "after", "prev", "hash")
 
 
@@ -21,12 +23,18 @@ def insert_sql(tenant: str, records: Iterable[Record]) -> str:
     rows = []
     for one in records:
         texts = (one.action, one.actor, tenant, one.subject, one.reason, one.contract)
-        values = [literal(text.replace("\0", "")) for text in (*texts, "\n".join(one.before), "\n".join(one.after))]
+        values = [literal(text.replace("\0", "")) for text in (*texts, _lines(one.before), _lines(one.after))]
         rows.append(f"({', '.join(values)})")
     return (
         "INSERT INTO audit.log (action, actor, tenant, subject, reason, contract, before, after) VALUES "
         + ", ".join(rows)
     )
+
+
+def _lines(lines: tuple[str, ...]) -> str:
+    """Names in them may be an app's, who may make them long and many."""
+    short = [line.replace("\n", " ")[:LONGEST] for line in lines[:MOST]]
+    return "\n".join([*short, f"and {len(lines) - MOST} more"] if len(lines) > MOST else short)
 
 
 async def read(conn: Connection, since: datetime | None, limit: int) -> list[Mapping[str, object]]:

@@ -69,14 +69,17 @@ RIGHTS = " UNION ALL ".join(
             "d.datdba",
             "(a.grantee = 0 AND d.datname = pg_catalog.current_database())",
         ),
-        "SELECT 'routine ' || n.nspname || '.' || p.proname || '(' ||"
-        " pg_catalog.pg_get_function_identity_arguments(p.oid) || ')', 'routine ' || "
-        + _sql("n.nspname", "p.proname")
-        + " || '(' || pg_catalog.pg_get_function_identity_arguments(p.oid) || ')', '', p.proowner, a.grantee,"
-        " a.grantor, a.privilege_type, a.is_grantable"
-        " FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace,"
-        " LATERAL pg_catalog.aclexplode(coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner))) a"
-        " WHERE a.grantee <> p.proowner AND (p.pronamespace = ANY($2) OR a.grantee = ANY($1) OR a.grantor = ANY($1))",
+        (
+            "SELECT 'routine ' || n.nspname || '.' || p.proname || '(' ||"
+            " pg_catalog.pg_get_function_identity_arguments(p.oid) || ')',"
+            # Names and types alone: what an ordered-set aggregate says of its arguments is not what GRANT takes.
+            " 'routine ' || p.oid::pg_catalog.regprocedure::text, '', p.proowner, a.grantee,"
+            " a.grantor, a.privilege_type, a.is_grantable"
+            " FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace,"
+            " LATERAL pg_catalog.aclexplode(coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner))) a"
+            " WHERE a.grantee <> p.proowner"
+            " AND (p.pronamespace = ANY($2) OR a.grantee = ANY($1) OR a.grantor = ANY($1))"
+        ),
         _rights(
             "'type'",
             ("n.nspname", "t.typname"),
@@ -161,7 +164,9 @@ ROLES = (
     " pg_catalog.shobj_description(r.oid, 'pg_authid') AS mark,"
     " (SELECT pg_catalog.array_agg(CASE WHEN s.setdatabase = 0 THEN c ELSE 'in ' || s.setdatabase || ' ' || c END)"
     " FROM pg_catalog.pg_db_role_setting s, LATERAL pg_catalog.unnest(s.setconfig) c WHERE s.setrole = r.oid)"
-    " AS settings FROM pg_catalog.pg_roles r"
+    " AS settings,"
+    " EXISTS (SELECT FROM pg_catalog.pg_shdepend d WHERE d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass"
+    " AND d.refobjid = r.oid AND d.deptype = 'o') AS owns FROM pg_catalog.pg_roles r"
     " WHERE r.rolname = ANY($1) OR pg_catalog.shobj_description(r.oid, 'pg_authid') = $2"
 )
 
@@ -219,6 +224,14 @@ ROUTINES = (
 
 SESSIONS = (
     "SELECT a.pid, a.usename, a.backend_start FROM pg_catalog.pg_stat_activity a"
-    " WHERE a.datname = pg_catalog.current_database() AND a.usename = ANY($1::pg_catalog.text[])"
-    " AND a.backend_type = 'client backend'"
+    " WHERE a.usename = ANY($1::pg_catalog.text[]) AND a.backend_type = 'client backend'"
+    " AND (a.datname = pg_catalog.current_database() OR a.usename ~ '^u[a-z2-7]{16}[ab]$')"
+)
+"""Of people who have a party's rights in this database, and of parties' own logins in any."""
+
+END = (
+    "SELECT a.usename, pg_catalog.pg_terminate_backend(a.pid, 5000) AS gone FROM pg_catalog.pg_stat_activity a"
+    " WHERE a.usename = ANY($1::pg_catalog.text[]) AND a.backend_type = 'client backend'"
+    " AND (a.datname = pg_catalog.current_database() OR a.usename ~ '^u[a-z2-7]{16}[ab]$')"
+    " AND a.pid <> pg_catalog.pg_backend_pid()"
 )

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from cairn.sql.quoting import identifier
 from cairn.sql.share.postgresql.facts import PUBLIC, Facts, Right
 from cairn.sql.share.state import Entry, State
 
+WORK = re.compile(r"w[a-z2-7]{16}")
 _CLASSES = {"r": "TABLES", "S": "SEQUENCES", "f": "FUNCTIONS", "T": "TYPES", "n": "SCHEMAS", "L": "LARGE OBJECTS"}
 
 
@@ -44,3 +46,13 @@ def take(right: Right, wanted: State, facts: Facts) -> list[tuple[str, str]]:
     option = "GRANT OPTION FOR " if kept and entry.grantable else ""
     role = right.grantor if entry.grantor else ""
     return [(f"REVOKE {option}{entry.privilege}{column} ON {right.sql} FROM {who} CASCADE", role)]
+
+
+def take_in_schema(right: Right) -> str | None:
+    """One statement for all rights of a grantee in a work schema: an app can grant on as many objects as it likes."""
+    kind, _, rest = right.entry.object.partition(" ")
+    schema = rest.partition(".")[0]
+    if kind not in ("table", "sequence", "routine") or right.kind != "object" or not WORK.fullmatch(schema):
+        return None
+    who = PUBLIC if right.entry.grantee == PUBLIC else identifier(right.entry.grantee)
+    return f"REVOKE ALL ON ALL {kind.upper()}S IN SCHEMA {identifier(schema)} FROM {who} CASCADE"

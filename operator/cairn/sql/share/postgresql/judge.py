@@ -42,14 +42,17 @@ def tolerated(entry: Entry, design: Design, admin: str) -> bool:
     return entry.object in staff and entry.grantee not in ours and not entry.grantable
 
 
-def listed(name: str, made: str, design: Design) -> bool:
-    """Not so what is kept of a party that is gone: its group that nobody logs in as, its work, what it published."""
+def listed(name: str, made: str, design: Design, *, owns: bool = False) -> bool:
+    """Not so what is kept of a party that is gone: its group that nobody logs in as, its work, what it published.
+
+    owns: a role that is still the owner of something; a login that can't be dropped for that is kept shut
+    """
     kind, _, rest = name.partition(" ")
     parties = {party.id for party in design.parties}
     if rest[1:] in parties:
         return True
     own = own_role(design.id)
-    if kind == "role" and rest.startswith("g"):
+    if kind == "role" and (rest.startswith("g") or (owns and rest[1:-1] not in parties)) and rest != own:
         return made != RETIRED
     if kind == "schema" and rest == work(rest[1:]):
         return made != owned(group(rest[1:]))

@@ -29,6 +29,7 @@ Row = Mapping[str, Any]
 
 async def look(conn: Connection, design: Design) -> Facts:
     """All of it in one snapshot, which changes nothing. SqlError(Conflict) where a name of ours is somebody else's."""
+    await conn.execute("SET ROLE NONE")  # whatever a database sets for those who connect to it
     await conn.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
     try:
         return await _Look(conn, design).facts()
@@ -78,7 +79,8 @@ class _Look:
         for row in await conn.fetch(catalog.CLOSED, oids[0]):
             objects[f"default {row['kind']} {names[row['owner']]}"] = "closed"
         objects |= await self._routines()
-        objects = {name: made for name, made in objects.items() if listed(name, made, design)}
+        heirless = {f"role {name}" for name, row in roles.items() if row["owns"]}
+        objects = {n: made for n, made in objects.items() if listed(n, made, design, owns=n in heirless)}
         self._clock(objects, rights, witness=bool(server["witness"]))
         entries: dict[Entry, tuple[Right, ...]] = {}
         for right in rights:
@@ -272,7 +274,7 @@ class _Look:
             await self.conn.execute(f"SET LOCAL ROLE {self.own}")
             for name in sorted(sound & columns.keys()):
                 found[name] = await self.conn.fetch(f"SELECT {columns[name]} FROM map.{name}")
-            await self.conn.execute("RESET ROLE")
+            await self.conn.execute("SET LOCAL ROLE NONE")
         found["due"] = [row["login"] for row in found["due"]]
         found["applied"] = Applied.parsed(found["applied"][0]["state"]) if found["applied"] else Applied()
         return found

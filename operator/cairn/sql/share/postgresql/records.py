@@ -108,11 +108,11 @@ def locked(case: Case, login: str) -> Record:
     return _asked(case, "rotate", login, "the login is shut", before=("login",), after=("nologin",))
 
 
-def revoked(case: Case, narrowed: Iterable[View], roles: Iterable[str]) -> list[Record]:
+def revoked(case: Case, narrowed: Iterable[View], roles: Iterable[str], theirs: Iterable[Entry]) -> list[Record]:
     facts, found = case.facts, []
     drift: dict[tuple[str, str, str], list[Entry]] = {}
     asked: dict[str, list[Entry]] = {}
-    for entry in sorted(case.diff.surplus - set(_lost(case))):
+    for entry in sorted(case.diff.surplus - set(_lost(case)) - set(theirs)):
         if entry in facts.applied.entries or not facts.applied.objects:
             asked.setdefault(entry.grantee, []).append(entry)
         else:
@@ -145,6 +145,14 @@ def revoked(case: Case, narrowed: Iterable[View], roles: Iterable[str]) -> list[
             found.append(_repair("map.scope", (f"shop {shop} for {name}",), ()))
     found += [_asked(case, "expire", key, "it has ended") for key in sorted(case.design.ended - facts.ended)]
     return found
+
+
+def disowned(case: Case, owner: str, entries: list[Entry]) -> list[Record]:
+    """What a party gave of its own is one record, or one for its removal."""
+    if owner[1:17] in {party.id for party in case.design.parties}:
+        return [_repair(f"what {owner} gave", map(line, entries), ())]
+    reason = case.why.reasons.get(owner[1:17], "")
+    return [_asked(case, "remove", owner, reason, before=map(line, entries))]
 
 
 def _withdrawn(case: Case, name: str) -> Record:

@@ -11,8 +11,9 @@ import asyncpg
 
 from cairn.api.conditions import Reason
 from cairn.sql.errors import SqlError
+from cairn.sql.locks import end_holders
 from cairn.sql.postgresql import Connection
-from cairn.sql.quoting import literal
+from cairn.sql.quoting import identifier, literal
 from cairn.sql.share.engine import Outcome, Record, Why
 from cairn.sql.share.model import Design
 from cairn.sql.share.names import own_role
@@ -29,20 +30,7 @@ LOCK = (0x6361697, 0x73686172)
 """Of the one writer; per database."""
 ROUNDS = 4
 """The ground comes first; what a cascade took along is made again in the round after."""
-END = (
-    "SELECT a.usename, pg_catalog.pg_terminate_backend(a.pid, 5000) AS gone FROM pg_catalog.pg_stat_activity a"
-    " WHERE a.datname = pg_catalog.current_database() AND a.usename = ANY($1::pg_catalog.text[])"
-    " AND a.backend_type = 'client backend' AND a.pid <> pg_catalog.pg_backend_pid()"
-)
 TIMEOUT = Reason.LOCK_TIMEOUT.value
-HOLDERS = (
-    "SELECT pg_catalog.pg_terminate_backend(l.pid, 2000) FROM pg_catalog.pg_locks l"
-    " JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid"
-    " WHERE l.locktype = 'advisory' AND l.classid = $1 AND l.objid = $2 AND l.granted"
-    " AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())"
-    " AND a.usename <> session_user"
-)
-"""Ends sessions of others that hold the lock."""
 LOST = (asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError, OSError)
 """The connection is gone: nothing more can be done or undone here."""
 
@@ -78,7 +66,7 @@ class Settling:
             self.problems.append("still otherwise: " + "; ".join(rest[:5]))
         if lacking := available(self.design, facts.datasets)[1]:
             self.problems.append(f"nothing is pushed yet as {', '.join(f'platform.{name}' for name in lacking)}")
-        problem = "; ".join(dict.fromkeys(filter(None, self.problems)))
+        problem = cut("; ".join(dict.fromkeys(self.problems)))
         return Outcome(self.sent, self.ended, not problem, facts.clock, problem, tuple(self.records))
 
     def _case(self, facts: Facts) -> tuple[Design, State, Difference]:
@@ -133,7 +121,7 @@ class Settling:
         try:
             for step in batch.steps:
                 if step.role != role:
-                    await conn.execute(f"SET LOCAL ROLE {step.role}" if step.role else "RESET ROLE")
+                    await conn.execute(f"SET LOCAL ROLE {identifier(step.role) if step.role else 'NONE'}")
                     role = step.role
                 await conn.execute(step.sql)
                 self.sent += 1
@@ -157,7 +145,7 @@ class Settling:
         if not names:
             return set()
         before = await self.conn.fetch(catalog.SESSIONS, names)
-        rows = await self.conn.fetch(END, names)
+        rows = await self.conn.fetch(catalog.END, names)
         self.ended += len(rows)
         await self._end_prepared(names)
         open_still = await self.conn.fetch(catalog.SESSIONS, names)
@@ -207,6 +195,11 @@ class Settling:
         return [f"a session of {session.login} is open" for session in self._uninvited_sessions(facts)]
 
 
+def cut(text: str, most: int = 1000) -> str:
+    """Names in it may be an app's, who may make them long and many."""
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
 def said(diff: Difference) -> list[str]:
     """A difference in words."""
     found = [f"{name} is missing" for name in sorted(diff.absent)]
@@ -222,7 +215,7 @@ async def only_writer(conn: Connection) -> AsyncIterator[None]:
     """SqlError(Conflict) where another writer is at work. An app that holds the lock to keep us out is thrown out."""
     first, second = LOCK
     if not await conn.fetchval(f"SELECT pg_catalog.pg_try_advisory_lock({first}, {second})"):
-        await conn.fetch(HOLDERS, first, second)
+        await end_holders(conn, first, second)
         try:
             await conn.execute(f"SELECT pg_catalog.pg_advisory_lock({first}, {second})")
         except (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError) as error:

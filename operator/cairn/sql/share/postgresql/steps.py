@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from cairn.sql.quoting import identifier, literal, qualified
 from cairn.sql.share.engine import Record, Why
 from cairn.sql.share.model import Design, Party, View
-from cairn.sql.share.names import group, logins, own_role, published, shares, work
+from cairn.sql.share.names import APPS, group, logins, own_role, published, shares, work
 from cairn.sql.share.postgresql import records
 from cairn.sql.share.postgresql.base import BASE, ROUTINES, TRIGGERS, TableSpec, published_spec, routine_sql, table_sql
 from cairn.sql.share.postgresql.desired import DEFAULTS
-from cairn.sql.share.postgresql.facts import Facts
-from cairn.sql.share.postgresql.grants import give, take
+from cairn.sql.share.postgresql.facts import Facts, Right
+from cairn.sql.share.postgresql.grants import give, take, take_in_schema
 from cairn.sql.share.postgresql.judge import POWERS
 from cairn.sql.share.postgresql.roles import alter_role, create_role, drop_login, lock
 from cairn.sql.share.postgresql.tables import mend
@@ -76,7 +76,7 @@ class Case:
 
 def taking(case: Case) -> list[Batch]:
     """Before sessions are ended: what locks and takes away."""
-    return [batch for batch in (_lock(case), _revoke(case)) if batch]
+    return [batch for batch in (_lock(case), _revoke(case), *_disowned(case)) if batch]
 
 
 def giving(case: Case) -> Iterator[Batch]:
@@ -151,11 +151,14 @@ def _lock(case: Case) -> Batch:
 def _revoke(case: Case) -> Batch:
     """Everything that goes, at once: it waits for no reader."""
     facts, own, batch = case.facts, case.own, Batch("revoke")
+    theirs = {entry for entry in case.diff.surplus if all(map(by_app, facts.rights[entry]))}
     for entry in sorted(case.diff.surplus, key=lambda entry: (not entry.grantor, entry)):
-        for right in facts.rights[entry]:
-            if right.kind != "lost" and not _falls(case, entry):
+        rights = [right for right in facts.rights[entry] if right.kind != "lost" and not by_app(right)]
+        for right in rights:
+            if not _falls(case, entry):
                 batch.steps += [Step(sql, role) for sql, role in take(right, case.wanted, facts)]
-        batch.due |= _affected(case, entry)
+        if rights:
+            batch.due |= _affected(case, entry)
     for name in otherwise(case):
         role = name.removeprefix("role ")
         batch.steps += [Step(sql) for sql in alter_role(facts, role, _party_of(case, role))]
@@ -175,7 +178,7 @@ def _revoke(case: Case) -> Batch:
         ended = f"INSERT INTO map.ended VALUES ({literal(key)}, pg_catalog.now()) ON CONFLICT DO NOTHING"
         batch.steps.append(Step(ended, own))
     if batch:
-        batch.records += records.revoked(case, _narrowed(case), otherwise(case))
+        batch.records += records.revoked(case, _narrowed(case), otherwise(case), theirs)
     batch.due &= _endable(case)
     return batch
 
@@ -199,6 +202,30 @@ def otherwise(case: Case) -> list[str]:
         if name.startswith("role ") and name != own
         if found[name].replace("login", "nologin", 1) != case.wanted.objects.get(name)
     ]
+
+
+def by_app(right: Right) -> bool:
+    """Whether a right stands on what an app made."""
+    return right.kind in ("object", "default") and APPS.fullmatch(right.owner) is not None
+
+
+def _disowned(case: Case) -> Iterator[Batch]:
+    """What apps gave of their own, apart for each: however many and strange, it holds up nothing else."""
+    found: dict[str, Batch] = {}
+    entries: dict[str, list[Entry]] = {}
+    for entry in sorted(case.diff.surplus):
+        for right in case.facts.rights[entry]:
+            if by_app(right):
+                batch = found.setdefault(right.owner, Batch(f"what {right.owner} gave"))
+                whole = take_in_schema(right)
+                taken = [(whole, "")] if whole else take(right, case.wanted, case.facts)
+                batch.steps += [Step(sql, role) for sql, role in taken]
+                batch.due |= _affected(case, entry) & _endable(case)
+                entries.setdefault(right.owner, []).append(entry)
+    for owner, batch in found.items():
+        batch.steps = list(dict.fromkeys(batch.steps))
+        batch.records += records.disowned(case, owner, entries[owner])
+        yield batch
 
 
 def _affected(case: Case, entry: Entry) -> frozenset[str]:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,10 +14,13 @@ from cairn.sql.quoting import identifier
 from cairn.sql.share.model import Design
 from cairn.sql.share.names import OWNED, group, own_role
 from cairn.sql.share.postgresql import catalog
-from cairn.sql.share.postgresql.base import BASE, ROUTINES, published_spec
+from cairn.sql.share.postgresql.base import BASE, ROUTINES
 from cairn.sql.share.postgresql.desired import owned, table_digest, view_digest
-from cairn.sql.share.postgresql.facts import MARK, PUBLIC, Applied, Facts, Relation, Right
-from cairn.sql.share.postgresql.judge import listed, relation_digest, role_digest_of, tolerated
+from cairn.sql.share.postgresql.facts import MARK, Applied, Facts, Right
+from cairn.sql.share.postgresql.judge import listed, role_digest_of, tolerated
+from cairn.sql.share.postgresql.relations import relations as read_relations
+from cairn.sql.share.postgresql.rights import Names
+from cairn.sql.share.postgresql.rights import rights as read_rights
 from cairn.sql.share.postgresql.views import ZONE, base_views, digest
 from cairn.sql.share.state import Entry, Session, State
 
@@ -38,16 +40,6 @@ async def look(conn: Connection, design: Design) -> Facts:
             await conn.execute("ROLLBACK")
 
 
-@dataclass(slots=True)
-class _Names:
-    """Of oids."""
-
-    roles: dict[int, str]
-
-    def __getitem__(self, oid: int) -> str:
-        return PUBLIC if oid == 0 else self.roles.get(oid, f"#{oid}")
-
-
 class _Look:
     def __init__(self, conn: Connection, design: Design) -> None:
         self.conn, self.design, self.own = conn, design, own_role(design.id)
@@ -63,17 +55,17 @@ class _Look:
             " pg_catalog.to_regclass('sys_info.jdp_cursor')) AS witness"
         )
         assert server is not None  # noqa: S101 -- one row always
-        names = _Names({row["oid"]: row["rolname"] for row in await conn.fetch("SELECT oid, rolname FROM pg_roles")})
+        names = Names({row["oid"]: row["rolname"] for row in await conn.fetch("SELECT oid, rolname FROM pg_roles")})
         roles = await self._roles()
         schemas = await self._schemas(roles)
         oids = [row["oid"] for row in roles.values()], [row["oid"] for row in schemas.values()]
         owners = {name: row["owner"] for name, row in schemas.items()}
         rights = [
             right
-            for right in await self._rights(oids, names, dict(server))
+            for right in await read_rights(conn, oids, names, dict(server))
             if not tolerated(right.entry, design, server["admin"])
         ]
-        relations, objects = await self._relations(set(schemas))
+        relations, objects = await read_relations(conn, design, set(schemas))
         objects |= {f"role {name}": role_digest_of(row) for name, row in roles.items()}
         objects |= {f"schema {name}": owned(owner) for name, owner in owners.items() if name != "platform"}
         for row in await conn.fetch(catalog.CLOSED, oids[0]):
@@ -153,81 +145,6 @@ class _Look:
             found[name] = dict(row)
         return found
 
-    async def _rights(self, oids: tuple[list[int], list[int]], names: _Names, server: Row) -> list[Right]:
-        conn, found = self.conn, []
-        for row in await conn.fetch(catalog.RIGHTS, *oids):
-            owner, grantor = names[row["owner"]], names[row["grantor"]]
-            entry = Entry(
-                row["object"],
-                row["col"],
-                names[row["grantee"]],
-                row["privilege_type"],
-                row["is_grantable"],
-                "" if owner == grantor else grantor,
-            )
-            found.append(Right(entry, "object", row["sql"], owner, grantor))
-        for row in await conn.fetch(catalog.LOST, *oids):
-            owner = names[row["owner"]]
-            entry = Entry(row["object"], "", owner, f"no {row['privilege_type']}", grantable=False, grantor="")
-            found.append(Right(entry, "lost", row["sql"], owner, owner))
-        for row in await conn.fetch(catalog.DEFAULT_RIGHTS, *oids):
-            owner, schema = names[row["owner"]], row["nspname"] or "*"
-            entry = Entry(
-                f"default {row['kind']} {owner} {schema}",
-                "",
-                names[row["grantee"]],
-                row["privilege_type"],
-                row["is_grantable"],
-                "",
-            )
-            found.append(Right(entry, "default", schema, owner, names[row["grantor"]]))
-        inherits = "m.inherit_option AND m.set_option" if server["version"] >= 16 else "true"
-        for row in await conn.fetch(catalog.MEMBERS.format(inherits=inherits), oids[0]):
-            role, grantor = names[row["roleid"]], names[row["grantor"]]
-            entry = Entry(
-                f"role {role}",
-                "",
-                names[row["member"]],
-                "MEMBER" if row["inherits"] else "MEMBER in part",
-                row["admin_option"],
-                "" if row["grantor"] == 10 or grantor == server["admin"] else grantor,
-            )
-            found.append(Right(entry, "member", identifier(role), role, grantor))
-        return found
-
-    async def _relations(self, schemas: set[str]) -> tuple[dict[str, Relation], dict[str, str]]:
-        """The relations of Cairn's schemas, and how those are made that are Cairn's to make."""
-        rows = [row for row in await self.conn.fetch(catalog.RELATIONS) if row["nspname"] in schemas]
-        oids = [row["oid"] for row in rows]
-        columns: dict[int, dict[str, tuple[str, bool]]] = {}
-        aliens: dict[int, list[tuple[str, str]]] = {row["oid"]: [] for row in rows}
-        for column in await self.conn.fetch(catalog.COLUMNS, oids):
-            kind = column["typname"] + (f"({column['atttypmod']})" if column["atttypmod"] != -1 else "")
-            kind = kind if column["plain"] else f"another's {kind}"
-            columns.setdefault(column["attrelid"], {})[column["attname"]] = (kind, column["attnotnull"])
-            if column["given"]:
-                aliens[column["attrelid"]].append(("default", column["attname"]))
-        for alien in await self.conn.fetch(catalog.ALIENS, oids):
-            aliens[alien["relation"]].append((alien["kind"], alien["name"]))
-        keys = {row["conrelid"]: tuple(row["columns"]) for row in await self.conn.fetch(catalog.KEYS, oids)}
-        specs = {(s.schema, s.name): s for s in (*BASE, *(published_spec(table) for table in self.design.tables))}
-        relations, objects = {}, {}
-        for row in rows:
-            schema, name, oid = row["nspname"], row["relname"], row["oid"]
-            spec = specs.get((schema, name))
-            if row["secured"]:
-                aliens[oid].append(("row security", ""))
-            if row["inherits"]:
-                aliens[oid].append(("inheritance", ""))
-            allowed = {("trigger", trigger) for trigger in (spec.triggers if spec else ())}
-            missing = [("no trigger", trigger) for _, trigger in sorted(allowed - set(aliens[oid]))]
-            strange = tuple(sorted(set(aliens[oid]) - allowed)) + tuple(missing)
-            relation = Relation(row["relkind"], row["owner"], columns.get(oid, {}), strange, keys.get(oid, ()))
-            relations[f"{schema}.{name}"] = relation
-            if spec is not None or (row["relkind"] == "v" and schema[0] != "p"):
-                objects[f"table {schema}.{name}"] = relation_digest(dict(row), relation, spec)
-        return relations, objects
-
     async def _routines(self) -> dict[str, str]:
         found = {}
         for row in await self.conn.fetch(catalog.ROUTINES):
@@ -279,7 +196,7 @@ class _Look:
         found["applied"] = Applied.parsed(found["applied"][0]["state"]) if found["applied"] else Applied()
         return found
 
-    async def _members(self, oids: list[int], names: _Names) -> dict[str, frozenset[str]]:
+    async def _members(self, oids: list[int], names: Names) -> dict[str, frozenset[str]]:
         """Who may log in and has a group's rights, however it came by them."""
         rows = await self.conn.fetch(
             "WITH RECURSIVE m(role, member) AS (SELECT roleid, member FROM pg_catalog.pg_auth_members"

@@ -19,7 +19,7 @@ from cairn.sql.share.postgresql.views import full_name
 from cairn.sql.share.state import Entry
 
 if TYPE_CHECKING:
-    from cairn.sql.share.postgresql.steps import Case
+    from cairn.sql.share.postgresql.case import Case
 
 DRIFT = "not as it was settled"
 CAIRN = "cairn"

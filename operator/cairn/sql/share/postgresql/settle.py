@@ -19,10 +19,13 @@ from cairn.sql.share.model import Design
 from cairn.sql.share.names import own_role
 from cairn.sql.share.postgresql import catalog
 from cairn.sql.share.postgresql.audit import insert_sql
+from cairn.sql.share.postgresql.case import Batch, Case
 from cairn.sql.share.postgresql.desired import available, current, describe, desired
 from cairn.sql.share.postgresql.facts import Applied, Facts
+from cairn.sql.share.postgresql.ground import ground_of
+from cairn.sql.share.postgresql.making import keep_out
 from cairn.sql.share.postgresql.observe import look
-from cairn.sql.share.postgresql.steps import Batch, Case, giving, ground_of, keep_out, taking
+from cairn.sql.share.postgresql.steps import giving, taking
 from cairn.sql.share.postgresql.views import full_name
 from cairn.sql.share.state import Difference, Session, State, difference
 

@@ -91,7 +91,7 @@ async def _target(args: argparse.Namespace) -> tuple[Design, Target]:
         cluster = Cluster(transport, may_write=lambda: False)
 
         async def get(resource: Resource, name: str) -> Obj:
-            found = await cluster.get(Ref(resource, name, args.namespace))
+            found = await cluster.get(Ref(resource, args.namespace, name))
             if found is None:
                 raise NoAnswerError(f"there is no {resource.kind} {name} in namespace {args.namespace}")
             return found

@@ -17,8 +17,11 @@ from data.share.designs import design, trade_view
 from data.share.seller import Seller
 
 SEEN = range(1, 11)
-OTHER_SHOP = range(11, 21)
-TOO_OLD = range(21, 31)
+OTHER_SHOP = range(100_011, 100_021)
+TOO_OLD = range(100_021, 100_031)
+"""Numbers that are no smallint: a condition that makes one of them is a cheap one, and an error for hidden rows alone."""
+PLANS = ("enable_nestloop", "enable_hashjoin", "enable_mergejoin", "enable_indexscan", "enable_bitmapscan")
+"""An app chooses in which order rows are looked at."""
 MOBILE = "1391234{:04}"
 
 
@@ -51,7 +54,9 @@ def predicate(dice: random.Random, depth: int = 0) -> str:
             f"payment / (payment - {digit * 100}) > 0",
             f"CASE WHEN tid = {tid} THEN 1 / 0 > 0 ELSE true END",
             f"(SELECT count(*) FROM {{view}} o WHERE o.tid <> t.tid AND o.payment = t.payment) > {digit}",
-            f"tid::text::int2 = {tid}",
+            f"tid::text::int2 = {tid % 100}",
+            "tid::int2 IS NOT NULL",
+            "int2(tid) > 0",
             f"random() * tid < {tid}",
             f"to_char(tid, '{digit}') ~ '{digit}'",
         )
@@ -68,7 +73,10 @@ async def test_check_08_mask_strength_under_1000_random_conditions(seller: Selle
     async with seller.as_app(seller.crm) as app:
         truth = {tuple(row) for row in await app.fetch(f"SELECT * FROM {view}")}
         assert {row[0] for row in truth} == set(SEEN)
-        for _ in range(1000):
+        for number in range(1000):
+            if number % 50 == 0:
+                for plan in PLANS:
+                    await app.execute(f"SET {plan} = {dice.choice(('on', 'off'))}")
             sql = f"SELECT t.* FROM {view} t WHERE {predicate(dice).format(view=view)}"
             try:
                 found = {tuple(row) for row in await app.fetch(sql)}
@@ -79,6 +87,7 @@ async def test_check_08_mask_strength_under_1000_random_conditions(seller: Selle
             assert found <= truth, sql
     assert rows > 500
     assert len(told) > 100
+    assert not [text for text in told if "smallint" in text]
     assert not [text for text in told if any(mobile in text for mobile in hidden)]
 
 
@@ -89,7 +98,12 @@ async def test_check_08_mask_strength_an_error_tells_nothing_of_rows_filtered_ou
     await seller.settled(design(seller.database, tables=(), views=(trade_view(seller.crm, columns, days=30),)))
     view = f"{shares(seller.crm)}.trade"
     async with seller.as_app(seller.crm) as app:
-        assert await app.fetchval(f"SELECT count(*) FROM {view} WHERE 1 / (tid - {tid}) < 2") == len(SEEN)
+        for off in ((), PLANS[:1], PLANS[3:], PLANS[:1] + PLANS[3:]):
+            await app.execute("RESET ALL")
+            for plan in off:
+                await app.execute(f"SET {plan} = off")
+            for condition in (f"1 / (tid - {tid}) < 2", "tid::int2 IS NOT NULL"):
+                assert await app.fetchval(f"SELECT count(*) FROM {view} WHERE {condition}") == len(SEEN)
         with pytest.raises(asyncpg.DivisionByZeroError):
             await app.fetchval(f"SELECT count(*) FROM {view} WHERE 1 / (tid - {SEEN[0]}) < 2")
 

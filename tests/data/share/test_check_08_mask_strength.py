@@ -19,7 +19,7 @@ from data.share.seller import Seller
 SEEN = range(1, 11)
 OTHER_SHOP = range(100_011, 100_021)
 TOO_OLD = range(100_021, 100_031)
-"""Numbers that are no smallint: a condition that makes one of them is a cheap one, and an error for hidden rows alone."""
+"""Numbers that are no smallint: a condition that casts to it is a cheap one, and an error for hidden rows alone."""
 PLANS = ("enable_nestloop", "enable_hashjoin", "enable_mergejoin", "enable_indexscan", "enable_bitmapscan")
 """An app chooses in which order rows are looked at."""
 MOBILE = "1391234{:04}"

@@ -11,7 +11,9 @@ from cairn.api.contract import Contract
 from cairn.api.integrationapp import IntegrationApp, Request
 from cairn.tenant.masks import Rule, at_least
 from cairn.tenant.offer import Judged, unread
-from cairn.tenant.terms import AppConsent, Shown, World
+from cairn.tenant.terms import AppConsent, Shown, World, few, some
+
+MOST_DENIED = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +37,9 @@ def consent(name: str, app: IntegrationApp, judged: Sequence[Judged], world: Wor
     return AppConsent(
         shown=tuple(sorted(shown, key=lambda one: one.name)),
         granted=tuple(sorted({one.contract for one in shown})),
-        denied=tuple(sorted({column for answer in answers for column in answer.denied} - seen)),
-        pending=tuple(text for answer in answers for text in answer.pending),
-        missing="; ".join(missing),
+        denied=few(sorted({column for answer in answers for column in answer.denied} - seen), MOST_DENIED),
+        pending=few([text for answer in answers for text in answer.pending]),
+        missing="; ".join(few(missing)),
         reason=next((answer.reason for answer in answers if answer.reason is not Reason.GRANTED), Reason.GRANTED),
     )
 
@@ -62,7 +64,7 @@ def _answer(request: Request, app: str, shown: Iterable[Shown], judged: Iterable
     ]
     seen = {column.name for one in mine for column in one.columns}
     lacking = sorted(set(request.required) - seen)
-    missing = (f"request {request.name}: {', '.join(lacking)} not granted",) if lacking else ()
+    missing = (f"request {request.name}: {some(lacking)} not granted",) if lacking else ()
     fitting = [one for one in grants if one.grant.purpose == request.purpose]
     problem = unread(request.contract.name, request.contract.sha256, world)
     if not fitting:
@@ -80,8 +82,8 @@ def _answer(request: Request, app: str, shown: Iterable[Shown], judged: Iterable
         )
     pending: tuple[str, ...] = ()
     if lacking:
-        by = ", ".join(sorted(one.grant.name for one in fitting))
-        pending = (f"request {request.name} needs {', '.join(lacking)}, which grant {by} does not show",)
+        by = some(one.grant.name for one in fitting)
+        pending = (f"request {request.name} needs {some(lacking)}, which grant {by} does not show",)
     denied = tuple(sorted(set(request.optional) - seen))
     return _Answer(pending, denied, missing, Reason.NO_CONSENT if lacking else Reason.GRANTED)
 
@@ -96,11 +98,11 @@ def _reason(problem: object, grants: Collection[Judged], lacking: Collection[str
 
 
 def _unanswered(request: Request, grants: Collection[Judged], world: World) -> str:
-    columns = [f"columns {', '.join(sorted(request.required))}"] if request.required else []
-    columns += [f"optional {', '.join(sorted(request.optional))}"] if request.optional else []
+    columns = [f"columns {some(request.required)}"] if request.required else []
+    columns += [f"optional {some(request.optional)}"] if request.optional else []
     text = f"request {request.name} asks for contract {_pin(request)} for {request.purpose}: {'; '.join(columns)}"
     if grants:
-        purposes = ", ".join(sorted({one.grant.purpose for one in grants}))
+        purposes = some({one.grant.purpose for one in grants})
         text += f" (it is granted for {purposes} alone)"
     return text + _trouble(request, world)
 
@@ -110,11 +112,11 @@ def _widened(request: Request, mine: Collection[Shown], old: Sequence[Contract],
     seen = {column.name for one in mine for column in one.columns}
     more = [name for name in (*request.required, *request.optional) if name not in seen]
     text = f"request {request.name} now pins contract {_pin(request)}; {old[0].sha256[:12]} stays granted"
-    text += f": new columns {', '.join(sorted(more))}" if more else ": no new columns"
+    text += f": new columns {some(more)}" if more else ": no new columns"
     new = world.contracts.get(request.contract.sha256)
     if isinstance(new, Contract):
-        laxer = sorted(_laxer(new, old, {*request.required, *request.optional}))
-        text += f"; less masked {', '.join(laxer)}" if laxer else ""
+        laxer = tuple(_laxer(new, old, {*request.required, *request.optional}))
+        text += f"; less masked {some(laxer)}" if laxer else ""
     return text + _trouble(request, world)
 
 

@@ -18,7 +18,7 @@ from cairn.api.integrationtenant import IntegrationTenant
 from cairn.tenant import asked
 from cairn.tenant.offer import Judged, judge
 from cairn.tenant.publish import published
-from cairn.tenant.terms import AppConsent, Effective, Problem, Shown, World
+from cairn.tenant.terms import AppConsent, Effective, Problem, Shown, World, few
 
 __all__ = ["AppConsent", "Effective", "Problem", "Shown", "effective"]
 
@@ -46,7 +46,7 @@ def effective(
     consents = {name: asked.consent(name, app, judged, world) for name, app in sorted(apps.items())}
     return Effective(
         apps=consents,
-        pending=tuple(f"app {name}: {text}" for name, one in consents.items() for text in one.pending),
+        pending=few([f"app {name}: {text}" for name, one in consents.items() for text in one.pending]),
         grants=tuple(problem for one in judged for problem in one.problems),
         publications=wrong,
         tables=tuple(tables[name] for name in sorted(tables)),

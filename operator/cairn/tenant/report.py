@@ -20,6 +20,7 @@ from cairn.tenant.apps import AppCase, State
 from cairn.tenant.case import Case
 from cairn.tenant.erasure import erased
 from cairn.tenant.gap import Gap
+from cairn.tenant.terms import few
 
 MOST = 5
 """So many are named in a message, the others counted."""
@@ -70,7 +71,9 @@ def _consent(case: Case, agreed: Agreed) -> Iterator[Condition]:
     if found.pending:
         yield Condition("PendingConsent", True, Reason.NO_CONSENT, "; ".join(found.pending))
     if found.grants:
-        yield Condition("GrantsValid", False, found.grants[0].reason, "; ".join(one.text for one in found.grants))
+        yield Condition(
+            "GrantsValid", False, found.grants[0].reason, "; ".join(few([one.text for one in found.grants]))
+        )
     elif case.tenant.spec.grants:
         yield Condition("GrantsValid", True, Reason.VALID)
 
@@ -105,7 +108,7 @@ def _stuck(case: Case, agreed: Agreed) -> tuple[Condition, ...]:
 def _publications(case: Case, agreed: Agreed) -> tuple[Condition, ...]:
     observation = case.facts.observation
     if wrong := agreed.effective.publications:
-        return (Condition("PublicationsValid", False, wrong[0].reason, "; ".join(one.text for one in wrong)),)
+        return (Condition("PublicationsValid", False, wrong[0].reason, "; ".join(few([one.text for one in wrong]))),)
     figures = named(agreed, observation.publications) if observation else {}
     if not figures:
         return ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -18,6 +18,19 @@ from cairn.tenant.masks import Rule
 
 LONGEST_DAYS = 366
 """How far ahead a consent may end."""
+MOST_TEXTS, MOST_NAMES, LONGEST_TEXT = 20, 10, 400
+"""Of what is said: a vendor who asks for a million things must not keep the seller's status from being written."""
+
+
+def few(texts: Sequence[str], most: int = MOST_TEXTS) -> tuple[str, ...]:
+    """The first so many, none of them long, and how many more there are."""
+    more = (f"and {len(texts) - most} more",) if len(texts) > most else ()
+    return (*(text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…" for text in texts[:most]), *more)
+
+
+def some(names: Iterable[str]) -> str:
+    """Names, sorted; of many the first."""
+    return ", ".join(few(sorted(names), MOST_NAMES))
 
 
 @dataclass(frozen=True, slots=True)

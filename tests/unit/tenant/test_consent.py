@@ -10,6 +10,7 @@ import pytest
 
 from cairn.api.conditions import Reason
 from cairn.sql.share.model import PublishedSource
+from cairn.tenant.terms import few
 from unit.tenant.worlds import (
     ERP,
     LATER,
@@ -296,3 +297,28 @@ def test_shops_of_others_are_left_out_of_everything() -> None:
         shops=("55501", "666"), grants=tuple(g | {"rows": {"shops": ["55501", "666"]}} for g in ERP.grants)
     )
     assert {shop for view in foreign.design().views for shop in view.shops} == {"55501"}
+
+
+def test_vendor_who_asks_for_a_million_things_can_not_fill_the_sellers_status() -> None:
+    """A condition's message holds 32,768 characters, a list of an app's status 256 entries: more, and the API server
+    refuses the whole status of the tenant, of all its apps."""
+    names_ = [f"c{number:03}_{'x' * 58}" for number in range(99)]
+    wide = contract("platform.trades", [(name, "text", "plain") for name in names_] + [("tid", "bigint", "plain")])
+    asks = tuple(
+        request(
+            f"r{number}", pin("wide", wide) if number % 2 else pin(f"other-{number}", wide), names_[:30], names_[30:]
+        )
+        for number in range(32)
+    )
+    grants = (
+        *ERP.grants,
+        grant("wide", "erp", pin("wide", wide), "platform.trades", {"tid": "plain", **dict.fromkeys(names_, "plain")}),
+    )
+    found = ERP.but(requests={"erp": asks}, grants=grants, texts={**ERP.texts, "wide": (wide,)}).effective()
+    mine = found.apps["erp"]
+    assert len(found.grants) >= 99
+    assert max(len("; ".join(texts)) for texts in (found.pending, few([one.text for one in found.grants]))) < 10_000
+    assert len(mine.denied) <= 256
+    assert len(mine.pending) <= 256
+    assert mine.denied[-1] == "and 9 more"
+    assert len(mine.missing) < 10_000

@@ -29,5 +29,9 @@ class CrashingTransport:
             raise Crash
         return response
 
+    def strike_in(self, calls: int) -> None:
+        """From now on, at the n-th call."""
+        self._at = len(self.calls) + calls
+
     async def close(self) -> None:
         """The inner transport is the fixture's."""

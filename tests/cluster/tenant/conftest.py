@@ -12,6 +12,7 @@ from cairn.api.crd import CRDS
 from cairn.api.platform import ExternalDatabases, Identity, Platform
 from cairn.api.text import to_yaml
 from cairn.engine.cluster import Cluster, KubernetesTransport, Transport, load_configuration
+from cairn.sql.postgresql import Target
 from cluster.tenant.estate import Estate, clear
 from data.fixtures import admin, postgresql
 from devcluster import ControlPlane
@@ -53,9 +54,18 @@ async def cluster(transport: Transport, platform: Platform) -> AsyncIterator[Clu
 
 
 @pytest.fixture
-async def estate(cluster: Cluster, platform: Platform, postgresql: object, admin: object) -> AsyncIterator[Estate]:
+async def estate(cluster: Cluster, platform: Platform, postgresql: object, admin: Target) -> AsyncIterator[Estate]:
     """A seller with a database in which trades stand, and nobody who shares it yet."""
-    estate = Estate(cluster, platform, str(next(_numbers)), admin)  # type: ignore[arg-type]  # the fixture's own type
+    estate = Estate(cluster, platform, str(next(_numbers)), admin)
+    await estate.make()
+    yield estate
+    await estate.close()
+
+
+@pytest.fixture
+async def neighbour_estate(cluster: Cluster, platform: Platform, admin: Target) -> AsyncIterator[Estate]:
+    """Another seller, with a database on the same server, and the same shop numbers on another platform."""
+    estate = Estate(cluster, platform, str(next(_numbers)), admin, shop_platform="tmall")
     await estate.make()
     yield estate
     await estate.close()

@@ -24,12 +24,13 @@ from cairn.api.resources import (
 )
 from cairn.api.secrets import secret, text
 from cairn.cli.kinds import kinds
-from cairn.engine.clock import SOONEST_SECONDS, Clock
+from cairn.engine.clock import SOONEST_SECONDS
 from cairn.engine.cluster import Cluster
 from cairn.engine.loop import Engine
 from cairn.sql.postgresql import Connection, Target, connect
 from cairn.sql.schema import ensure_schema
 from data.share.seller import SHOPS, Seller, datasets
+from handclock import SetClock
 
 API = "cairn.dev/v1alpha1"
 SHOP = "55501"
@@ -107,10 +108,13 @@ def request(contract: str = CONTRACT, **changes: Any) -> Obj:
 class Estate:
     """A Seller, its external SellerRDS and its IntegrationTenant `main`, driven pass by pass."""
 
-    def __init__(self, cluster: Cluster, platform: Platform, number: str, admin: Target) -> None:
+    def __init__(
+        self, cluster: Cluster, platform: Platform, number: str, admin: Target, *, shop_platform: str = "taobao"
+    ) -> None:
+        self.shop_platform = shop_platform
         self.cluster, self.platform, self.number, self.admin = cluster, platform, number, admin
         self.namespace, self.database = f"seller-{number}", f"shop{number}"
-        self.clock = Clock()
+        self.clock = SetClock()
         self.engine = Engine(kinds(platform), cluster, clock=self.clock)
         self.data: Seller | None = None
         self._spec: Obj = {
@@ -137,7 +141,7 @@ class Estate:
             await self.data.conn.close()
 
     def seller(self) -> Obj:
-        shops = [{"name": "main", "id": SHOP, "nick": "taobao001"}]
+        shops = [{"name": "main", "id": SHOP, "nick": "taobao001", "platform": self.shop_platform}]
         spec = {"id": self.number, "namespace": self.namespace, "shops": shops, "planRef": {"name": "seller.standard"}}
         return {"apiVersion": API, "kind": "Seller", "metadata": {"name": f"s{self.number}"}, "spec": spec}
 
@@ -194,6 +198,16 @@ class Estate:
             if quiet == 2:  # there is no watch here: who looks at another's status looks once more
                 return
         raise AssertionError("it does not settle in 40 rounds")
+
+    async def turn(self) -> None:
+        """Passes over the tenant alone until it rests: quick, and blind for what others did."""
+        key = Ref(INTEGRATIONTENANT, self.namespace, "main")
+        for _ in range(20):
+            result = await self.engine.reconciler.reconcile(key)
+            assert not result.failed, result.failed
+            if not result.again and (result.after_seconds is None or result.after_seconds > SOONEST_SECONDS):
+                return
+        raise AssertionError("the tenant does not rest")
 
     async def served(self, *apps: str, **spec: Any) -> None:
         """These apps stand, with their Secrets, and ask for trades."""

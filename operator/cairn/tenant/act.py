@@ -163,6 +163,18 @@ async def _end(action: Action, scene: Scene) -> None:
         await _settled(scene, share, nothing(scene.tenant), await _why(scene, None), {})
 
 
+async def _record(action: Action, scene: Scene) -> None:
+    """Decisions that change no right: they are told all the same."""
+    case = scene.case(action)
+    agreed = agree(case)
+    why = await _why(scene, agreed)
+    records = [Record(deed, why.actor, subject, reason) for deed, subject, reason in action.args["records"]]
+    async with required(case.database, scene.observed, scene.platform, action.deadline_seconds) as share:
+        await share.record(agreed.design, why.tenant, records)
+    for record in records:
+        await scene.io.submit(event(scene.tenant, record, case.now), manager="cairn")
+
+
 async def _erase(action: Action, scene: Scene) -> None:
     """Said in the audit by the Operation's uid: by that it is known as done."""
     case = scene.case(action)
@@ -182,4 +194,5 @@ DEEDS: Mapping[str, Callable[[Action, Scene], Awaitable[None]]] = {
     "withdraw": _withdraw,
     "end": _end,
     "erase": _erase,
+    "record": _record,
 }

@@ -27,11 +27,12 @@ class Repair:
 @dataclass(frozen=True, slots=True)
 class Facts:
     """observation: None while nobody was asked, and when there was an error; erased: Operations (by uid) whose buyer
-    is left out of every view"""
+    is left out of every view; told: what the audit has said lately, as (action, subject, reason)"""
 
     observation: Observation | None = None
     repair: Repair | None = None
     erased: frozenset[str] = frozenset()
+    told: frozenset[tuple[str, str, str]] = frozenset()
     error: tuple[Reason, str] | None = None
 
     @classmethod
@@ -39,6 +40,6 @@ class Facts:
         found = observed.facts.get(FACTS)
         return found if isinstance(found, Facts) else cls()
 
-    def told(self) -> Mapping[str, Any]:
+    def as_facts(self) -> Mapping[str, Any]:
         """As the facts of a pass."""
         return {FACTS: self}

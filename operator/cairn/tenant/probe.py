@@ -34,12 +34,12 @@ async def probe(tenant: IntegrationTenant, observed: Observed, platform: Platfor
     if tenant.status.design_id is None:
         return {}
     try:
-        return (await _ask(tenant, observed, platform)).told()
+        return (await _ask(tenant, observed, platform)).as_facts()
     except SqlError as error:
-        return Facts(error=(error.reason, error.message)).told()
+        return Facts(error=(error.reason, error.message)).as_facts()
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
         message = f"the database broke off: {str(error) or type(error).__name__}"
-        return Facts(error=(Reason.DATABASE_UNREACHABLE, message)).told()
+        return Facts(error=(Reason.DATABASE_UNREACHABLE, message)).as_facts()
 
 
 async def _ask(tenant: IntegrationTenant, observed: Observed, platform: Platform) -> Facts:
@@ -61,7 +61,8 @@ async def _ask(tenant: IntegrationTenant, observed: Observed, platform: Platform
             return Facts(observation)
         since = (observation.at or datetime.now(UTC)) - LATELY
         rows = await share.audit(design, since, MOST_ROWS)
-        return Facts(observation, _repair(rows), _erased(rows))
+        told = frozenset((str(row["action"]), str(row["subject"]), str(row["reason"])) for row in rows)
+        return Facts(observation, _repair(rows), _erased(rows), told)
 
 
 def _erased(rows: Iterable[Mapping[str, object]]) -> frozenset[str]:

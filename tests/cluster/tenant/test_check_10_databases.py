@@ -15,6 +15,8 @@ from cairn.sql.errors import SqlError
 from cairn.sql.postgresql import connect
 from cluster.tenant.estate import Estate, grant
 
+VIEWS = "SELECT definition FROM pg_views WHERE schemaname NOT IN ('pg_catalog', 'information_schema', 'platform')"
+
 
 async def test_check_10_seller_isolation_of_databases(estate: Estate, neighbour_estate: Estate) -> None:
     for one in (estate, neighbour_estate):
@@ -40,10 +42,11 @@ async def test_check_10_seller_isolation_of_databases(estate: Estate, neighbour_
             with pytest.raises(asyncpg.PostgresError):
                 await conn.execute(sql)
         roles = [row["rolname"] for row in await conn.fetch("SELECT rolname FROM pg_roles")]
-        texts = [row["definition"] or "" for row in await conn.fetch("SELECT definition FROM pg_views")]
+        texts = [row["definition"] or "" for row in await conn.fetch(VIEWS)]
         sessions = [str(dict(row)) for row in await conn.fetch("SELECT * FROM pg_stat_activity WHERE usename <> user")]
     named = [name for name in roles if name[0] in "guo" and neighbour_estate.number in name and "shop" not in name]
     assert not named, "no role that Cairn made for sharing names its seller"
+    assert texts, "every role can read the text of every view"
     assert not [text for text in texts if "55501" in text or "erp" in text or estate.number in text]
     assert not [text for text in sessions if theirs["password"] in text]
     assert [row["title"] for row in await estate.rows("erp-bolt")] == [f"of {estate.number}"]

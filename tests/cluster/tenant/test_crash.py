@@ -26,6 +26,8 @@ from cairn.engine.loop import Engine
 from cluster.engine.crashing import Crash, CrashingTransport
 from cluster.tenant.estate import Estate, grant, names, request
 
+LOGINS = "SELECT 1 FROM pg_roles WHERE rolcanlogin AND rolname ~ '^u[a-z2-7]{16}[ab]$'"
+"""Of apps that may open sessions, on the whole server."""
 FEWEST_WRITES = 30
 """Fewer than this mean that the life below lost a part: look before you lower it."""
 
@@ -44,12 +46,15 @@ class Life:
 
     def __init__(self, estate: Estate, transport: Transport) -> None:
         self.estate, self.transport = estate, transport
+        self.others = 0
         self.tenant = Ref(INTEGRATIONTENANT, estate.namespace, "main")
         self.app = Ref(INTEGRATIONAPP, estate.home("erp-bolt"), "erp-bolt")
 
     async def run(self, at: int = 0, *, after: bool = False) -> tuple[list[Any], AtWrites]:
         crashing = AtWrites(self.transport, at, after=after)
         self.estate.engine = await self._engine(Cluster(crashing))
+        assert self.estate.data
+        self.others = len(await self.estate.data.conn.fetch(LOGINS))
         stations = []
         for step in (self._born, self._served, self._withdrawn, self._removed, self._ended):
             await step()
@@ -114,9 +119,7 @@ class Life:
         held = await self.estate.cluster.get(Ref(SECRET, self.estate.home("erp-bolt"), "cairn-db"))
         found.append(sorted(held["data"]) if held else None)
         assert self.estate.data
-        found.append(await self.estate.data.conn.fetchval(
-            "SELECT count(*) FROM pg_roles WHERE rolcanlogin AND rolname LIKE 'u%' AND length(rolname) = 18"
-        ))  # fmt: skip
+        found.append(len(await self.estate.data.conn.fetch(LOGINS)) - self.others)
         return found
 
 

@@ -204,6 +204,11 @@ def test_app_of_another_vendor_is_not_admitted() -> None:
     assert "spec.apps[erp-bolt].vendorAppKey is 23456789" in entry["message"]
     assert "NetworkPolicy/cairn-database" not in kinds(found)
     assert "uid" not in entry
+    assert actions(found) == ["record"]
+    (told,) = found.actions[0].args["records"]
+    assert told[:2] == ("refuse", "app erp-bolt")
+    facts = replace(looked(exact(me, *refs)), told=frozenset({told}))
+    assert actions(plan(me, seen(*refs, me=me, facts=facts))) == [], "it is told once"
 
 
 def test_app_whose_access_is_not_gone_yet_keeps_its_name_in_the_status() -> None:
@@ -215,7 +220,7 @@ def test_app_whose_access_is_not_gone_yet_keeps_its_name_in_the_status() -> None
     refs = (*BASE, home(), binding(), held())
     found = plan(me, seen(*refs, me=me, facts=looked(exact(me, *refs))))
     assert "apps" not in found.status
-    assert actions(found) == ["withdraw"]
+    assert actions(found) == ["record", "withdraw"]
     assert not [one for one in kinds(found) if HOME in one], "what stands there stays as it is"
 
 

@@ -160,11 +160,11 @@ LIVE = (*BASE, home(), binding(), app())
 
 def seen(*refs: Obj, facts: Facts | None = None, children: Iterable[Obj] = (), me: Obj | None = None) -> Observed:
     found = refs or LIVE
-    own = [one for one in found if one["kind"] == "Namespace" and "cairn.dev/owner-kind" in one["metadata"]["labels"]]
+    own = [one for one in found if one["kind"] == "Namespace" and "cairn.dev/owner-kind" in str(one["metadata"])]
     return Observed(
         children={ref_of(one): one for one in (*own, *children)},
         refs={ref_of(one): one for one in (*found, *((me,) if me else ()))},
-        facts=facts.told() if facts else {},
+        facts=facts.as_facts() if facts else {},
     )
 
 

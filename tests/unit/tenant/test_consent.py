@@ -308,7 +308,7 @@ def test_vendor_who_asks_for_a_million_things_can_not_fill_the_sellers_status() 
         request(
             f"r{number}", pin("wide", wide) if number % 2 else pin(f"other-{number}", wide), names_[:30], names_[30:]
         )
-        for number in range(32)
+        for number in range(16)
     )
     grants = (
         *ERP.grants,

@@ -237,7 +237,7 @@ def test_cve_2026_22872_nobody_makes_what_has_no_namespace(charted: Charted, peo
 
 
 def test_cve_2023_46254_account_of_the_same_name_elsewhere_gets_in_nowhere(charted: Charted) -> None:
-    other = "cairn-2099-erp-bolt"
+    other = "cairn-2098-erp-bolt"
     charted.make_app(other)
     callers = {namespace: charted.account(namespace, "deployer", "cairn-isv-developer") for namespace in (APP, other)}
     for namespace, caller in callers.items():

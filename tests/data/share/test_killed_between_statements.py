@@ -107,6 +107,25 @@ async def test_killed_between_any_two_statements_of_a_change(seller: Seller) -> 
     assert broken(rows) is None
 
 
+async def test_killed_before_it_ended_the_sessions_that_it_had_to(seller: Seller) -> None:
+    """Nothing but a row of a filter goes: once it has gone, only a note tells that a cursor still shows what it hid."""
+    first = design(seller.database)
+    fewer = tuple(replace(view, shops=("55501",)) for view in first.views)
+    lives = 1
+    while True:
+        await seller.settled(first)
+        async with seller.as_app(seller.erp) as app:
+            await app.execute(f"BEGIN; DECLARE c CURSOR FOR SELECT * FROM {shares(seller.erp)}.trade")
+            killed = await killed_after(seller.target, replace(first, views=fewer), lives, {})
+            await seller.settled(replace(first, views=fewer))
+            with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)):
+                await app.fetch("FETCH 1 FROM c")
+        if not killed:
+            break
+        lives += 1
+    assert lives > 10, lives
+
+
 async def test_killed_between_any_two_statements_of_the_first_settling(seller: Seller, admin_conn: Connection) -> None:
     """From nothing each time: what was made is taken away again by hand."""
     wanted = design(seller.database)

@@ -169,5 +169,18 @@ def test_app_reaches_its_sellers_database_and_no_more(installed: Charted, app: N
     assert not reaches(strangers, "stranger", f"shop-db.{SELLER}.svc", 5432)
 
 
+def test_app_that_is_no_longer_admitted_has_no_way_left(installed: Charted, app: Namespace) -> None:
+    """The Secret is gone and so is the way to the database; what runs there, runs on."""
+    own = app.exec("deployment/erp", "cat", "/bindings/cairn-db/host")
+    tenant = f"{CAIRN}/integrationtenants/main"
+    assert installed.admin.merge(tenant, {"spec": {"apps": [], "grants": []}}).ok
+    with explained(installed):
+        until(lambda: installed.admin.get(SECRET), lambda a: a.status == 404, seconds=MINUTES)
+        until(lambda: reaches(app, "deployment/erp", own, 5432), lambda reached: not reached, seconds=MINUTES)
+    ready(installed, tenant)
+    pods = installed.admin.get(f"/api/v1/namespaces/{APP}/pods").body["items"]
+    assert [pod["status"]["phase"] for pod in pods] == ["Running"]
+
+
 def test_operator_was_refused_nothing(installed: Charted, app: Namespace) -> None:
     assert refused(installed) == {}

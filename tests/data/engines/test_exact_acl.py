@@ -4,10 +4,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cairn.api.conditions import Reason
+from cairn.sql.errors import SqlError
 from data.engines.seller import DATABASE, Seller, seller_at
 from data.engines.servers import MySQL
 from data.share.designs import design
@@ -50,3 +54,33 @@ async def test_check_05_what_nothing_is_pushed_as_yet_is_left_out_and_told(selle
     assert (await seller.share.observe(full, {})).datasets == {"later"}
     await seller.session.execute("RENAME TABLE platform.later TO platform.trades")
     await seller.settled(full)
+
+
+async def test_a_database_of_the_sellers_by_a_name_of_ours_is_left_alone(seller: Seller) -> None:
+    await seller.session.execute("CREATE DATABASE map")
+    await seller.session.execute("CREATE TABLE map.cities (name varchar(10))")
+    with pytest.raises(SqlError, match="database map exists with table cities") as refused:
+        await seller.settle(design(DATABASE))
+    assert refused.value.reason is Reason.CONFLICT
+    assert await seller.session.fetch("SHOW TABLES FROM map") == [("cities",)]
+    await seller.session.execute("DROP DATABASE map")
+    await seller.settled(design(DATABASE))
+
+
+async def test_a_server_that_another_tenant_shares_is_left_alone(seller: Seller) -> None:
+    full = design(DATABASE)
+    await seller.settled(full)
+    with pytest.raises(SqlError, match="already shared") as refused:
+        await seller.settle(replace(full, id="b" * 16, views=()))
+    assert refused.value.reason is Reason.CONFLICT
+    await seller.exact(full)
+
+
+async def test_what_is_cairns_own_is_made_again_where_somebody_dropped_it(seller: Seller) -> None:
+    full = design(DATABASE)
+    await seller.settled(full)
+    for gone in (f"DROP USER own{full.id}@localhost", "DROP DATABASE map", "DROP TRIGGER audit.keep"):
+        await seller.session.execute(gone.replace("audit.keep", "audit.nodelete"))
+        outcome = await seller.settle(full)
+        assert outcome.verified, outcome.problem
+        await seller.settled(full)

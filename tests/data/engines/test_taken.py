@@ -12,7 +12,7 @@ import pymysql
 import pytest
 
 from cairn.sql.errors import SqlError
-from cairn.sql.share.model import Design
+from cairn.sql.share.model import Design, TableColumn
 from cairn.sql.share.mysql.audit import link
 from cairn.sql.share.mysql.connection import Session
 from cairn.sql.share.names import group, logins, own_role, published, shares, work
@@ -322,3 +322,17 @@ async def test_what_an_app_made_of_its_own_stays_when_it_goes(seller: Seller) ->
     await seller.settled(full)
     async with seller.as_app(seller.crm) as app:
         assert await app.fetch(f"SELECT COUNT(*) FROM {work(seller.crm)}.kept") == [(0,)]
+
+
+async def test_a_published_table_gets_what_its_contract_has_more_and_keeps_its_rows(seller: Seller) -> None:
+    full = design(DATABASE)
+    await seller.settled(full)
+    async with seller.as_app(seller.crm) as app:
+        await app.execute(f"INSERT INTO {published(seller.crm)}.review VALUES (1, 'Ann', 'good')")
+    (table,) = full.tables
+    columns = (table.columns[0], TableColumn("score", "bigint"), *table.columns[1:])
+    await seller.settled(replace(full, tables=(replace(table, columns=columns),)))
+    assert await seller.session.fetch(f"SELECT * FROM {published(seller.crm)}.review") == [(1, None, "Ann", "good")]
+    outcome = await seller.settle(full)
+    assert not outcome.verified
+    assert outcome.problem.startswith(f"table {published(seller.crm)}.review is as was asked for before")

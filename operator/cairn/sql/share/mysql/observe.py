@@ -8,6 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import pymysql
+
+from cairn.api.conditions import Reason
+from cairn.sql.errors import SqlError
 from cairn.sql.share.model import Design
 from cairn.sql.share.mysql import catalog
 from cairn.sql.share.mysql.applied import Applied
@@ -71,6 +75,7 @@ class Facts:
 async def look(session: Connection, design: Design) -> Facts:
     names = {str(n): f"{c}" for n, c in await session.fetch(_DATABASES)}
     found = {one.object: one for one in await catalog.accounts(session)}
+    await _refuse_others(session, design, found.values())
     objects = {name: one.digest for name, one in found.items()}
     mine = {name for name in names if name in ("map", "audit") or _of(design, name)}
     objects |= {f"database {name}": names[name] for name in mine}
@@ -97,6 +102,25 @@ async def look(session: Connection, design: Design) -> Facts:
         applied=Applied.parsed(rows.applied),
         datasets=frozenset(str(name) for (name,) in await session.fetch(_DATASETS)),
     )
+
+
+async def _refuse_others(session: Connection, design: Design, accounts: Iterable[Account]) -> None:
+    """SqlError(Conflict) where the server is shared by another design, or a name of ours is somebody else's."""
+    owners = {one.name for one in accounts if one.name.startswith("own")}
+    if owners - {own_role(design.id)}:
+        message = (
+            "this server is already shared by another tenant (its rights are the whole server's): use another server"
+        )
+        raise SqlError(Reason.CONFLICT, message)
+    if owners:
+        return
+    ours = {*own_tables(), *own_triggers()}
+    for database, name, kind, _ in await session.fetch(f"SELECT * FROM ({OBJECTS}) o"):
+        if database in ("map", "audit") and f"{database}.{name}" not in ours:
+            message = (
+                f"database {database} exists with {kind} {name}, and is not Cairn's: rename it, Cairn needs the name"
+            )
+            raise SqlError(Reason.CONFLICT, message)
 
 
 _DATASETS = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'platform'"
@@ -149,9 +173,17 @@ _TABLES_OF_MAP = (
 
 async def shown_digest(session: Connection, kind: str, name: str) -> str:
     """How the server shows a view or a table now, without what changes by itself."""
+    return digest(await shown_text(session, kind, name))
+
+
+async def shown_text(session: Connection, kind: str, name: str) -> str:
     database, _, relation = name.partition(".")
     row = (await session.fetch(f"SHOW CREATE {kind.upper()} {qualified(database, relation)}"))[0]
-    return digest(re.sub(r" AUTO_INCREMENT=\d+", "", str(row[1])) + "".join(f" {more}" for more in row[2:]))
+    return re.sub(r" AUTO_INCREMENT=\d+", "", str(row[1])) + "".join(f" {more}" for more in row[2:])
+
+
+_BROKEN = {1049, 1146, 1356}
+"""What a view or table reads is not there any more."""
 
 
 async def _shown(session: Connection, design: Design, mine: Iterable[str]) -> dict[str, str]:
@@ -162,7 +194,12 @@ async def _shown(session: Connection, design: Design, mine: Iterable[str]) -> di
         full = f"{database}.{name}"
         known = (kind == "view" and database[0] == "s") or (kind == "table" and full in tables)
         if database in mine and known:
-            found[f"{kind} {full}"] = await shown_digest(session, kind, full)
+            try:
+                found[f"{kind} {full}"] = await shown_digest(session, kind, full)
+            except pymysql.err.MySQLError as error:
+                if error.args[0] not in _BROKEN:
+                    raise
+                found[f"{kind} {full}"] = "broken"
     return found
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterable, Mapping
 
 import pymysql
@@ -17,10 +18,11 @@ from cairn.sql.share.mysql.applied import Applied
 from cairn.sql.share.mysql.audit import append, exclusively
 from cairn.sql.share.mysql.connection import Session
 from cairn.sql.share.mysql.desired import desired
-from cairn.sql.share.mysql.names import literal
-from cairn.sql.share.mysql.observe import Facts, look, shown_digest, verifiers
+from cairn.sql.share.mysql.names import literal, qualified
+from cairn.sql.share.mysql.observe import Facts, look, shown_digest, shown_text, verifiers
 from cairn.sql.share.mysql.records import Account, line
 from cairn.sql.share.mysql.steps import Case, Step
+from cairn.sql.share.mysql.tables import digest, table_name, table_sql
 from cairn.sql.share.postgresql.desired import available, current
 from cairn.sql.share.state import Difference, State, difference
 
@@ -77,9 +79,25 @@ class _Pass:
         await self._run(steps.keys(case))
         for party in case.design.parties:
             await self._run(steps.made(case, party))
+        await self._mend(case)
         for party in case.design.parties:
             await self._run(steps.shown(case, party))
             await self._run(steps.opened(case, party))
+
+    async def _mend(self, case: Case) -> None:
+        """Published tables keep their rows: what their contract has more is added, anything else is told."""
+        for table in case.design.tables:
+            name = table_name(table)
+            if f"table {name}" not in case.diff.other:
+                continue
+            columns = await self.session.fetch(f"SHOW COLUMNS FROM {qualified(*name.split('.'))}")
+            more = steps.widened(table, [str(column[0]) for column in columns])
+            await self._run([Step(sql) for sql in (*more, *steps.scratch(table))])
+            wanted = await shown_text(self.session, "table", steps.SCRATCH)
+            found = await shown_text(self.session, "table", name)
+            await self._send(f"DROP TABLE {steps.SCRATCH}")
+            if wanted.partition("(")[2] == found.partition("(")[2]:
+                await self._note(Step("", f"table {name}", digest(table_sql(table))))
 
     async def _verified(self, design: Design, facts: Facts) -> Outcome:
         wanted = desired(design, self.session.flavour)
@@ -179,5 +197,12 @@ def _told(left: Difference, found: State) -> list[str]:
             )
     told += [f"missing: {line(entry)}" for entry in sorted(left.missing)]
     told += [f"{name} is not there" for name in sorted(left.absent)]
-    told += [f"{name} is {found.objects[name]}" for name in sorted(left.unwanted | left.other)]
+    told += [f"{name} is {_in_words(found.objects[name])}" for name in sorted(left.unwanted | left.other)]
     return told + [f"rows of {name} differ" for name in sorted(left.rows)]
+
+
+def _in_words(made: str) -> str:
+    """A digest tells nobody anything: it is of a text that was asked for once."""
+    return (
+        "as was asked for before, and can't be changed without its rows" if re.fullmatch("[0-9a-f]{16}", made) else made
+    )

@@ -12,15 +12,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from cairn.sql.share.model import Design, Login, Party
+from cairn.sql.share.model import Design, Login, Party, Table
 from cairn.sql.share.mysql.catalog import Account
 from cairn.sql.share.mysql.desired import databases, reader
 from cairn.sql.share.mysql.names import Flavour, account, identifier, literal, qualified
 from cairn.sql.share.mysql.observe import Facts
 from cairn.sql.share.mysql.passwords import caching_sha2, native
-from cairn.sql.share.mysql.tables import digest, own_tables, own_triggers, table_name, table_sql
+from cairn.sql.share.mysql.tables import column_sql, digest, own_tables, own_triggers, table_name, table_sql
 from cairn.sql.share.mysql.views import view_name, view_sql
-from cairn.sql.share.names import group, own_role
+from cairn.sql.share.names import group, own_role, published
 from cairn.sql.share.state import Difference, Entry, State
 
 
@@ -208,6 +208,25 @@ def made(case: Case, party: Party) -> Iterator[Step]:
         if table.party == party.id and name in case.diff.absent:
             sql = table_sql(table)
             yield Step(sql, name, digest(sql))
+
+
+SCRATCH = "map.scratch"
+"""A table as it should be, for a moment, to compare another with."""
+
+
+def scratch(table: Table) -> tuple[str, str]:
+    name = qualified(published(table.party), table.name)
+    return f"DROP TABLE IF EXISTS {SCRATCH}", table_sql(table).replace(name, SCRATCH, 1)
+
+
+def widened(table: Table, there: Sequence[str]) -> Iterator[str]:
+    """Columns that a contract has more than the table, each in its place."""
+    before = "FIRST"
+    for column in table.columns:
+        if column.name not in there:
+            name = qualified(published(table.party), table.name)
+            yield f"ALTER TABLE {name} ADD COLUMN {column_sql(table, column.name)} {before}"
+        before = f"AFTER {identifier(column.name)}"
 
 
 def shown(case: Case, party: Party) -> Iterator[Step]:

@@ -201,6 +201,8 @@ class AppStatus(Model):
     """Its part of the names of roles and schemas in the database."""
     state: Annotated[str, Field(max_length=32)] | None = None
     """Where it stands, in one word."""
+    reason: Annotated[str, Field(max_length=64)] | None = None
+    """Why it is not given what it can't do without, as one word."""
     message: Annotated[str, Field(max_length=1024)] | None = None
     """The same for people."""
     effective_hash: Annotated[str, Field(max_length=80)] | None = None

@@ -98,7 +98,8 @@ def _conditions(app: IntegrationApp, tenant: IntegrationTenant, entry: AppStatus
 def _asked(entry: AppStatus) -> tuple[Condition, ...]:
     """Whether it is given what it can't do without, and what waits for the seller."""
     if entry.message and entry.state == State.SERVED:
-        granted = Condition("RequestsGranted", False, Reason.NO_CONSENT, entry.message)
+        reason = Reason(entry.reason) if entry.reason in set(Reason) else Reason.NO_CONSENT
+        granted = Condition("RequestsGranted", False, reason, entry.message)
     else:
         granted = Condition("RequestsGranted", True, Reason.GRANTED)
     pending = "; ".join(entry.pending or ())

@@ -163,6 +163,7 @@ def _served(case: Case, app: AppCase, mine: AppAgreed, agreed: Agreed, gap: Gap,
         "granted": list(effective.granted),
         "denied": list(effective.denied),
         "pending": [text[:300] for text in effective.pending],
+        "reason": effective.reason.value if effective.missing else "",
         "message": effective.missing[:1024],
         "tables": effective.tables,
         "verifiedAt": verified if gap.closed or not gap.known else None,
@@ -171,6 +172,7 @@ def _served(case: Case, app: AppCase, mine: AppAgreed, agreed: Agreed, gap: Gap,
     if mine.held.usable:
         found |= {"secretName": objects.SECRET, "credentialGeneration": mine.held.generation}
     if credentials.is_foreign(app):
+        found["reason"] = Reason.CONFLICT.value
         found["message"] = (
             f"Secret {objects.SECRET} in namespace {app.home.namespace} was not made by Cairn: delete it, then the app"
             " gets its own"

@@ -31,10 +31,11 @@ def test_served_app_is_ready_and_has_what_its_tenant_says() -> None:
     assert (found.status["tenant"], found.status["secretName"]) == ("main", "cairn-db")
 
 
-def test_app_whose_needs_are_not_met_is_ready_and_says_what_is_missing() -> None:
-    found = plan(app(), *told(**SERVED, message="request trades: title not granted", pending=["title"]))
+@pytest.mark.parametrize("reason", ["NoConsent", "PurposeMismatch"])
+def test_app_whose_needs_are_not_met_is_ready_and_says_what_is_missing_and_why(reason: str) -> None:
+    found = plan(app(), *told(**SERVED, reason=reason, message="request trades: title not granted", pending=["title"]))
     assert shown(found) == [
-        ("Ready", True, "Ready"), ("RequestsGranted", False, "NoConsent"), ("PendingConsent", True, "NoConsent"),
+        ("Ready", True, "Ready"), ("RequestsGranted", False, reason), ("PendingConsent", True, "NoConsent"),
     ]  # fmt: skip
 
 

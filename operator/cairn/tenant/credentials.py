@@ -16,6 +16,8 @@ from cairn.tenant.apps import AppCase
 from cairn.tenant.case import Case
 
 GENERATION, ROTATED_AT = "generation", "rotated-at"
+MOST_DIGITS, LONGEST, LAST_YEAR = 9, 256, 9000
+"""Of what a Secret holds: its vendor may write in it. What is beyond these is not Cairn's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +36,20 @@ def held(app: AppCase, party: str, known: int) -> Held:
     if app.secret is None or not is_ours(app.secret, app.home.tenant) or username not in sql_names.logins(party):
         return Held(known, None, usable=False)
     found = text(app.secret, GENERATION)
-    generation = max(int(found) if found.isascii() and found.isdigit() else 0, known)
+    counts = found.isascii() and found.isdigit() and len(found) <= MOST_DIGITS
+    generation = max(int(found) if counts else 0, known)
     rotated = _moment(text(app.secret, ROTATED_AT))
-    usable = bool(generation and rotated and password(app))
+    usable = bool(counts and generation and rotated and _is_password(password(app)))
     return Held(generation, rotated if usable else None, usable)
 
 
 def password(app: AppCase) -> str:
     return text(app.secret, "password")
+
+
+def _is_password(value: str) -> bool:
+    """Whether a server can be told of it."""
+    return 0 < len(value) <= LONGEST and value.isascii() and value.isprintable()
 
 
 def is_ours(secret: Obj, tenant: str) -> bool:
@@ -97,5 +105,7 @@ def _moment(value: str) -> datetime | None:
     try:
         found = datetime.fromisoformat(value)
     except ValueError:
+        return None
+    if found.year > LAST_YEAR:
         return None
     return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -10,11 +10,12 @@ from dataclasses import replace
 import asyncpg
 import pytest
 
+from cairn.sql.roles import scram_verifier
 from cairn.sql.share.names import group, own_role, published, shares, work
 from cairn.sql.share.postgresql.settle import LOCK
 from data.servers import PostgreSQL
 from data.share.designs import WHY, design, published_view, review, trade_view
-from data.share.seller import Seller
+from data.share.seller import PASSWORD, Seller
 
 EVIL = (
     "CREATE TABLE {w}.loot (who text)",
@@ -268,6 +269,20 @@ async def test_check_07_hostile_app_that_takes_the_writers_lock_is_thrown_out(se
     async with seller.as_app(seller.crm) as app:
         await app.execute("SELECT pg_advisory_lock($1, $2)", *LOCK)
         assert (await seller.settle(whole)).verified
+
+
+async def test_check_07_hostile_app_that_stores_a_verifier_that_is_slow_to_try_is_put_right(
+    seller: Seller,
+) -> None:
+    whole = design(seller.database)
+    await seller.settled(whole)
+    login = names(seller)["u"]
+    async with seller.as_app(seller.crm) as app:
+        verifier = scram_verifier(PASSWORD, iterations=200_000)
+        await app.execute(f"SET ROLE NONE; ALTER ROLE {login} PASSWORD '{verifier}'")
+    assert (await seller.settle(whole)).verified
+    stored = await seller.conn.fetchval("SELECT rolpassword FROM pg_authid WHERE rolname = $1", login)
+    assert stored.startswith("SCRAM-SHA-256$4096:")
 
 
 async def test_check_07_hostile_app_runs_nothing_as_the_reader_of_what_it_publishes(seller: Seller) -> None:

@@ -179,6 +179,28 @@ def test_lost_secret_is_made_anew_with_the_other_login_and_ends_nobodys_session(
     assert actions(found) == ["rotate"]
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"generation": "9" * 5000}, id="a number too long to read"),
+        pytest.param({"generation": "9" * 30}, id="a number that status can't hold"),
+        pytest.param({"rotated-at": "9999-12-31T23:59:59Z"}, id="a time that can't be added to"),
+        pytest.param({"rotated-at": "0001-01-01T00:00:00+14:00"}, id="a time before all others"),
+        pytest.param({"password": "p\u00e4ssword"}, id="a password that no verifier can be made of"),
+        pytest.param({"password": "x\0y"}, id="a password that can't be sent"),
+        pytest.param({"password": "x" * 5000}, id="a password of any length"),
+    ],
+)
+def test_secret_that_its_vendor_has_spoiled_is_made_anew_and_stops_nothing_else(changes: dict[str, str]) -> None:
+    me = tenant(stands(credentialGeneration=2))
+    spoiled = held(2)
+    spoiled["data"] |= world.secret("cairn-db", HOME, **changes)["data"]
+    refs = (*LIVE, spoiled)
+    found = plan(me, seen(*refs, me=me, facts=looked(exact(me, *refs))))
+    assert actions(found) == ["rotate"]
+    assert found.status["apps"][0]["credentialGeneration"] == 2
+
+
 def test_secret_of_somebody_else_is_left_alone() -> None:
     me = tenant(stands())
     foreign = world.secret("cairn-db", HOME, password="x")

@@ -233,6 +233,17 @@ def test_secret_that_would_become_a_token_is_refused(
     assert people["developer"].create(f"/api/v1/namespaces/{APP}/secrets?dryRun=All", {"metadata": {"name": "x"}}).ok
 
 
+def test_secret_that_cairn_delivered_is_changed_by_nobody_else(charted: Charted, people: dict[str, Caller]) -> None:
+    """It tells the operator which login is in use."""
+    path = f"/api/v1/namespaces/{APP}/secrets"
+    body = {"metadata": {"name": "delivered", "labels": {"app.kubernetes.io/managed-by": "cairn"}}}
+    assert charted.operator.create(path, body).ok
+    change = {"stringData": {"generation": "7"}}
+    refused_by("cairn-delivered-secrets", people["developer"].merge(f"{path}/delivered", change))
+    assert charted.operator.merge(f"{path}/delivered", change).ok
+    assert people["developer"].delete(f"{path}/delivered").ok
+
+
 @pytest.mark.parametrize(
     "spec",
     [

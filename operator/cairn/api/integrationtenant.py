@@ -247,6 +247,8 @@ class IntegrationTenantStatus(Status):
     """The database that is shared."""
     design_id: Annotated[str, Field(max_length=32)] | None = None
     """The database's part of generated names, written before anything is made there."""
+    consent_hash: Annotated[str, Field(max_length=64)] | None = None
+    """Hash of the grants that the audit tells of."""
     verified_at: Moment | None = None
     """When all rights in the database were last found to be exactly what is effective, and no session open that may not
     be."""

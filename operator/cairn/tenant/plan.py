@@ -21,7 +21,7 @@ from cairn.tenant.agreed import Agreed, agree
 from cairn.tenant.apps import AppCase, State, left
 from cairn.tenant.case import Case, case_of
 from cairn.tenant.children import children
-from cairn.tenant.decisions import decisions
+from cairn.tenant.decisions import consents, decisions
 from cairn.tenant.deletion import holds, plan_gone, withdraw
 from cairn.tenant.erasure import erased, erasing, request
 from cairn.tenant.gap import Desired, Gap, gap_of
@@ -74,7 +74,7 @@ def _in_database(case: Case, agreed: Agreed, gap: Gap) -> Iterator[Action]:
     stale = [app.name for app in reachable if app.name not in due and _stale(case, app, agreed)]
     if stale:
         yield Action("deliver", {"at": at, "apps": stale})
-    if wanted := [one for one in decisions(case) if one not in case.facts.told]:
+    if wanted := [one for one in (*decisions(case), *consents(case)) if one not in case.facts.told]:
         yield Action("record", {"at": at, "records": wanted})
     for op in erasing(case.tenant, case.observed):
         if op.metadata.uid not in erased(case):

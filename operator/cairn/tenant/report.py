@@ -18,6 +18,7 @@ from cairn.tenant import credentials, objects
 from cairn.tenant.agreed import Agreed, AppAgreed
 from cairn.tenant.apps import AppCase, State
 from cairn.tenant.case import Case
+from cairn.tenant.decisions import consent_hash, consents
 from cairn.tenant.erasure import erased
 from cairn.tenant.gap import Gap
 from cairn.tenant.terms import few
@@ -128,12 +129,20 @@ def status(case: Case, agreed: Agreed, gap: Gap) -> Obj:
     found: Obj = {
         "database": case.database.name,
         "designId": agreed.design.id,
+        "consentHash": _consented(case, gap),
         "verifiedAt": _verified_at(case, gap, apps),
         "apps": apps,
         "publications": _figures(case, agreed),
         "erased": sorted(erased(case)),
     }
     return {key: value for key, value in found.items() if value}
+
+
+def _consented(case: Case, gap: Gap) -> str | None:
+    """Moves once all of it stands in the audit."""
+    if gap.closed and all(one in case.facts.told for one in consents(case)):
+        return consent_hash(case)
+    return case.tenant.status.consent_hash
 
 
 def _app(case: Case, app: AppCase, agreed: Agreed, gap: Gap, before: AppStatus | None) -> Obj:

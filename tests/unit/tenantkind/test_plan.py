@@ -233,6 +233,35 @@ def test_app_of_another_vendor_is_not_admitted() -> None:
     assert actions(plan(me, seen(*refs, me=me, facts=facts))) == [], "it is told once"
 
 
+def test_consent_is_told_once_and_again_when_it_changes() -> None:
+    grant = {
+        "name": "bolt",
+        "app": "erp-bolt",
+        "contract": {"name": "trade-v3", "sha256": "9f2c" * 16},
+        "tables": [{"from": "platform.trades", "columns": [{"name": "tid", "mask": "plain"}]}],
+        "rows": {"shops": ["55501"]},
+        "purpose": "fulfilment",
+        "expiresAt": "2027-05-31T00:00:00Z",
+    }
+    me = tenant(stands(credentialGeneration=1), grants=[grant])
+    refs = (*LIVE, held())
+    found = plan(me, seen(*refs, me=me, facts=looked(exact(me, *refs))))
+    ((told,),) = (action.args["records"] for action in found.actions)
+    assert told[:2] == ("consent", "grant bolt")
+    assert "to app erp-bolt for fulfilment until 2027-05-31T00:00:00Z, contract trade-v3 9f2c9f2c9f2c" in told[2]
+    assert "consentHash" not in found.status, "it is not said before it stands in the audit"
+
+    facts = replace(looked(exact(me, *refs)), told=frozenset({told}))
+    found = plan(me, seen(*refs, me=me, facts=facts))
+    assert actions(found) == []
+    me["status"]["consentHash"] = found.status["consentHash"]
+    assert actions(plan(me, seen(*refs, me=me, facts=looked(exact(me, *refs))))) == []
+
+    me["spec"]["grants"][0]["purpose"] = "analytics"
+    found = plan(me, seen(*refs, me=me, facts=looked(exact(me, *refs))))
+    assert "for analytics" in found.actions[0].args["records"][0][2]
+
+
 def test_app_whose_access_is_not_gone_yet_keeps_its_name_in_the_status() -> None:
     me = tenant(stands(), apps=[])
     found = plan(me, seen(*BASE, home(), binding(), held(), me=me, facts=looked(State())))

@@ -171,7 +171,7 @@ async def test_shown_an_erased_buyer_is_left_out_of_every_view(seller: Seller) -
     async with seller.as_app(seller.erp) as app:
         assert await app.fetch(f"SELECT tid FROM {shares(seller.erp)}.trade ORDER BY 1") == [(2,)]
         assert await app.fetch(f"SELECT tid FROM {shares(seller.erp)}.review") == [(2,)]
-    written = await seller.share.audit()
+    written = await seller.share.audit(example)
     assert written[-1]["action"] == "erase"
     assert "gone" not in str(written[-1])
     assert (await seller.settle(example)).statements == 0

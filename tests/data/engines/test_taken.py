@@ -12,8 +12,8 @@ import pymysql
 import pytest
 
 from cairn.sql.errors import SqlError
+from cairn.sql.share.chain import link
 from cairn.sql.share.model import Design, TableColumn
-from cairn.sql.share.mysql.audit import link
 from cairn.sql.share.mysql.connection import Session
 from cairn.sql.share.names import group, logins, own_role, published, shares, work
 from data.engines.seller import DATABASE, PASSWORD, Seller
@@ -222,7 +222,7 @@ async def test_the_audit_is_appended_to_and_chained(seller: Seller) -> None:
     full = design(DATABASE)
     await seller.settled(full)
     await seller.settled(without_crm_trades(full))
-    rows = await seller.share.audit()
+    rows = await seller.share.audit(full)
     assert [row["seq"] for row in rows] == list(range(1, len(rows) + 1))
     prev = ""
     for row in rows:

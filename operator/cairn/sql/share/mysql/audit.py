@@ -4,18 +4,16 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from cairn.api.conditions import Reason
 from cairn.sql.errors import SqlError
+from cairn.sql.share.chain import COLUMNS, NAMES, link, texts
 from cairn.sql.share.engine import Record
 from cairn.sql.share.mysql.connection import Session
 
 _LOCK = "cairn.share"
-_COLUMNS = "seq, at, action, actor, tenant, subject, reason, contract, entries_before, entries_after, prev, hash"
 
 
 @contextlib.asynccontextmanager
@@ -38,22 +36,14 @@ async def append(session: Session, tenant: str, records: Sequence[Record]) -> No
     ((now,),) = await session.fetch("SELECT UTC_TIMESTAMP(6)")
     for record in records:
         seq += 1
-        texts = [record.action, record.actor, tenant, record.subject, record.reason, record.contract]
-        texts += ["\n".join(record.before), "\n".join(record.after)]
-        chained = link(prev, seq, now, texts)
-        values = (seq, now, *texts, prev, chained)
-        await session.execute(f"INSERT INTO audit.log ({_COLUMNS}) VALUES ({', '.join(['%s'] * len(values))})", values)
+        words = texts(tenant, record)
+        chained = link(prev, seq, now, words)
+        values = (seq, now, *words, prev, chained)
+        await session.execute(f"INSERT INTO audit.log ({COLUMNS}) VALUES ({', '.join(['%s'] * len(values))})", values)
         prev = chained
-
-
-def link(prev: str, seq: int, at: datetime, texts: Sequence[str]) -> str:
-    """The hash of a row: over the one before and all of its own."""
-    when = at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    return hashlib.sha256(json.dumps([prev, seq, when, *texts], ensure_ascii=False).encode()).hexdigest()
 
 
 async def read(session: Session, since: datetime | None, limit: int) -> list[Mapping[str, object]]:
     after = since.astimezone(UTC).replace(tzinfo=None) if since else datetime(1970, 1, 1)  # noqa: DTZ001 -- as stored
-    rows = await session.fetch(f"SELECT {_COLUMNS} FROM audit.log WHERE at >= %s ORDER BY seq LIMIT %s", (after, limit))
-    names = [name.strip().removeprefix("entries_") for name in _COLUMNS.split(",")]
-    return [{**dict(zip(names, row, strict=True)), "at": row[1].replace(tzinfo=UTC)} for row in rows]
+    rows = await session.fetch(f"SELECT {COLUMNS} FROM audit.log WHERE at >= %s ORDER BY seq LIMIT %s", (after, limit))
+    return [{**dict(zip(NAMES, row, strict=True)), "at": row[1].replace(tzinfo=UTC)} for row in rows]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Sequence
 from typing import Any
 
 import pymysql
@@ -18,6 +17,7 @@ from pymysql.connections import Connection
 from cairn.api.conditions import Reason
 from cairn.sql.errors import SqlError
 from cairn.sql.postgresql import Target
+from cairn.sql.share.blocking import Blocking, Row
 from cairn.sql.share.mysql.names import MARIADB, MYSQL, Flavour
 
 PINNED = (
@@ -29,8 +29,6 @@ PINNED = (
 )
 _DENIED = {1044, 1045, 1698, 3118, 3950, 4151}
 """Access denied, and account locked (MySQL 3118, MariaDB 4151)."""
-
-Row = tuple[Any, ...]
 
 
 class _Context(ssl.SSLContext):
@@ -61,29 +59,14 @@ def tls_context(target: Target) -> ssl.SSLContext:
     return context
 
 
-class Session:
+class Session(Blocking):
     """An open session of the operator's. Not for two tasks at once."""
 
     def __init__(self, connection: Connection[Any], flavour: Flavour, version: tuple[int, ...]) -> None:
+        super().__init__()
         self._connection = connection
-        self._lock = asyncio.Lock()
         self.flavour = flavour
         self.version = version
-
-    async def fetch(self, statement: str, parameters: Sequence[object] = ()) -> list[Row]:
-        return await self._run(statement, parameters)
-
-    async def execute(self, statement: str, parameters: Sequence[object] = ()) -> None:
-        await self._run(statement, parameters)
-
-    async def _run(self, statement: str, parameters: Sequence[object]) -> list[Row]:
-        async with self._lock:
-            call = asyncio.to_thread(_query, self._connection, statement, tuple(parameters))
-            try:
-                return await asyncio.shield(call)
-            except asyncio.CancelledError:
-                self.abort()  # the thread's answer would be taken for the next statement's
-                raise
 
     @property
     def open(self) -> bool:
@@ -93,10 +76,11 @@ class Session:
         """Close the socket without a word."""
         self._connection._force_close()  # type: ignore[attr-defined]  # the stubs lack it
 
-    async def close(self) -> None:
-        async with self._lock:
-            if self._connection.open:
-                await asyncio.to_thread(self._connection.close)
+    def _close(self) -> None:
+        self._connection.close()
+
+    def _query(self, statement: str, parameters: tuple[object, ...]) -> list[Row]:
+        return _query(self._connection, statement, parameters)
 
 
 def _query(connection: Connection[Any], statement: str, parameters: tuple[object, ...]) -> list[Row]:

@@ -12,9 +12,9 @@ import pymysql
 
 from cairn.api.conditions import Reason
 from cairn.sql.errors import SqlError
+from cairn.sql.share.applied import Applied
 from cairn.sql.share.model import Design
 from cairn.sql.share.mysql import catalog
-from cairn.sql.share.mysql.applied import Applied
 from cairn.sql.share.mysql.catalog import Account
 from cairn.sql.share.mysql.connection import Session as Connection
 from cairn.sql.share.mysql.names import ACCOUNT, DATABASE, qualified

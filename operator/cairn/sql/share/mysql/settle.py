@@ -4,30 +4,31 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import pymysql
 
 from cairn.api.conditions import Reason
 from cairn.sql.errors import SqlError
+from cairn.sql.share.applied import Applied
 from cairn.sql.share.engine import Outcome, Record, Why
 from cairn.sql.share.model import Design
 from cairn.sql.share.mysql import steps
-from cairn.sql.share.mysql.applied import Applied
 from cairn.sql.share.mysql.audit import append, exclusively
 from cairn.sql.share.mysql.connection import Session
 from cairn.sql.share.mysql.desired import desired
 from cairn.sql.share.mysql.names import literal, qualified
 from cairn.sql.share.mysql.observe import Facts, look, shown_digest, shown_text, verifiers
-from cairn.sql.share.mysql.records import Account, line
 from cairn.sql.share.mysql.steps import Case, Step
 from cairn.sql.share.mysql.tables import digest, table_name, table_sql
 from cairn.sql.share.postgresql.desired import available, current
+from cairn.sql.share.records import Account, Words, line, told
 from cairn.sql.share.state import Difference, State, difference
 
 GONE_WITHIN = 5.0
 """Seconds for sessions to end once they were told to."""
+WORDS = Words("table ", lambda login: f"account {login}@%")
 _LOST = {2006, 2013, 2055, 4031}
 
 
@@ -64,7 +65,7 @@ class _Pass:
         return Case(design, flavour, wanted, facts, difference(wanted, facts.state), fresh)
 
     async def _change(self, case: Case) -> None:
-        account = Account(case.design, case.wanted, case.facts.state, case.diff, case.facts.applied, self.why)
+        account = Account(case.design, case.wanted, case.facts.state, case.diff, case.facts.applied, self.why, WORDS)
         await self._run(steps.ground(case))
         await self._send("UPDATE map.clock SET seen = GREATEST(seen, UNIX_TIMESTAMP(SYSDATE(6))) WHERE id = 1")
         before = {name[5:]: made.grant for name, made in case.facts.made.items() if name.startswith("view ")}
@@ -186,23 +187,9 @@ class _Pass:
 
 
 def _told(left: Difference, found: State) -> list[str]:
-    """What is still not as it should be, for people."""
-    told = []
-    for entry in sorted(left.surplus):
-        if steps.mendable(entry):
-            told.append(f"still there: {line(entry)}")
-        else:
-            told.append(
-                f"{line(entry)} reaches into shared databases and others: REVOKE it, and grant by database name"
-            )
-    told += [f"missing: {line(entry)}" for entry in sorted(left.missing)]
-    told += [f"{name} is not there" for name in sorted(left.absent)]
-    told += [f"{name} is {_in_words(found.objects[name])}" for name in sorted(left.unwanted | left.other)]
-    return told + [f"rows of {name} differ" for name in sorted(left.rows)]
-
-
-def _in_words(made: str) -> str:
-    """A digest tells nobody anything: it is of a text that was asked for once."""
-    return (
-        "as was asked for before, and can't be changed without its rows" if re.fullmatch("[0-9a-f]{16}", made) else made
-    )
+    """With what is not taken since it may be others'."""
+    theirs = frozenset(entry for entry in left.surplus if not steps.mendable(entry))
+    return [
+        f"{line(entry)} reaches into shared databases and others: REVOKE it, and grant by database name"
+        for entry in sorted(theirs)
+    ] + told(replace(left, surplus=left.surplus - theirs), found)

@@ -59,9 +59,12 @@ class MySQLShare:
             (shop, *parameters),
         )
 
-    async def record(self, records: Sequence[Record]) -> None:
-        async with audit.exclusively(self.session):
-            await audit.append(self.session, "", records)
+    async def record(self, design: Design, tenant: str, records: Sequence[Record]) -> None:
+        if records:
+            async with audit.exclusively(self.session):
+                await audit.append(self.session, tenant, records)
 
-    async def audit(self, since: datetime | None = None, limit: int = 1000) -> list[Mapping[str, object]]:
+    async def audit(
+        self, design: Design, since: datetime | None = None, limit: int = 1000
+    ) -> list[Mapping[str, object]]:
         return await audit.read(self.session, since, limit)

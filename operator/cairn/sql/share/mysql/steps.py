@@ -8,9 +8,8 @@ that moment, and give at the end. Between any two of them nobody may more than b
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
 
 from cairn.sql.share.model import Design, Login, Party, Table
 from cairn.sql.share.mysql.catalog import Account
@@ -21,6 +20,7 @@ from cairn.sql.share.mysql.passwords import caching_sha2, native
 from cairn.sql.share.mysql.tables import column_sql, digest, own_tables, own_triggers, table_name, table_sql
 from cairn.sql.share.mysql.views import view_name, view_sql
 from cairn.sql.share.names import group, own_role, published
+from cairn.sql.share.records import grouped
 from cairn.sql.share.state import Difference, Entry, State
 
 
@@ -285,12 +285,6 @@ def _meanwhile(case: Case) -> set[Entry]:
         for entry in case.facts.state.entries & case.wanted.entries
         if entry.object.startswith("table ") and f"view {entry.object[6:]}" in case.diff.other
     }
-
-
-def grouped(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
-    """Those that one statement gives or takes."""
-    for _, together in groupby(sorted(entries), key=lambda e: (e.object, e.column, e.grantee)):
-        yield list(together)
 
 
 def _reads_for(entry: Entry, case: Case) -> bool:

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 
 from cairn.sql.share.model import Design
 from cairn.sql.share.names import group, own_role, published, shares, work
 from cairn.sql.share.postgresql.desired import key_names
+from cairn.sql.share.sqlserver.tables import OWN_TABLES, TRIGGER, module_digest, table_digest
 from cairn.sql.share.sqlserver.views import full_name, view_sql
 from cairn.sql.share.state import Entry, State
 
@@ -19,19 +19,20 @@ def desired(design: Design) -> State:
     rows = {
         "map.scope": frozenset((full_name(view), shop) for view in design.views for shop in view.shops),
         "map.mac": frozenset((name,) for name in key_names(design)),
+        "map.due": frozenset(),
     }
     return State(frozenset(_entries(design)), dict(_objects(design)), rows)
-
-
-def digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _objects(design: Design) -> Iterator[tuple[str, str]]:
     own = f"owner={own_role(design.id)}"
     yield f"user {own_role(design.id)}", "no login"
-    for name in ("map", "audit"):
+    yield "database", "contained"
+    for name in ("map", "audit", "platform"):
         yield f"schema {name}", own
+    for name in OWN_TABLES:
+        yield f"table {name}", own
+    yield "trigger audit.keep", f"{own} {module_digest(TRIGGER)}"
     for party in design.parties:
         yield f"role {group(party.id)}", own
         yield f"schema {shares(party.id)}", own
@@ -41,9 +42,9 @@ def _objects(design: Design) -> Iterator[tuple[str, str]]:
         for login in party.logins:
             yield f"user {login.name}", f"password schema={work(party.id)}"
     for view in design.views:
-        yield f"view {full_name(view)}", f"{own} {digest(view_sql(design, view))}"
+        yield f"view {full_name(view)}", f"{own} {module_digest(view_sql(design, view))}"
     for table in design.tables:
-        yield f"table {published(table.party)}.{table.name}", own
+        yield f"table {published(table.party)}.{table.name}", f"{own} {table_digest(table)}"
 
 
 def _entries(design: Design) -> Iterator[Entry]:

@@ -46,14 +46,24 @@ def _published(design: Design, view: View, source: PublishedSource) -> tuple[str
     mapping = _table(design, source).mapping
     if mapping is None:
         return relation, []
-    masters = [m for m in design.masters if (m.tid if mapping.key_type == "tid" else m.buyer.ouid)]
+    masters = masters_of(design, mapping)
     if not masters:
         return relation, ["1 = 0"]  # nothing tells whose rows these are
     where = ["s.n = 1", *_rows(view, "s.shop_id", "s.at"), *_not_erased("s.shop_id", {k: f"s.{k}" for k in BUYER})]
+    return f"{relation} JOIN ({keyed(masters, mapping)}) AS s ON {matches(mapping)}", where
+
+
+def masters_of(design: Design, mapping: Mapping) -> list[Master]:
+    """Those that tell whose orders or buyers the rows of a published table are."""
+    return [m for m in design.masters if (m.tid if mapping.key_type == "tid" else m.buyer.ouid)]
+
+
+def matches(mapping: Mapping) -> str:
+    """When a row `t` of the published table is of what `s`, the keyed, names."""
     same = f"s.k = {compared(f't.{identifier(mapping.column)}')}"
     if mapping.shop_column:
         same += f" AND s.shop_id = {compared(f't.{identifier(mapping.shop_column)}')}"
-    return f"{relation} JOIN ({_keyed(masters, mapping)}) AS s ON {same}", where
+    return same
 
 
 def _table(design: Design, source: PublishedSource) -> Table:
@@ -63,7 +73,7 @@ def _table(design: Design, source: PublishedSource) -> Table:
     raise ValueError(f"{source.party} publishes no table {source.table}")
 
 
-def _keyed(masters: Sequence[Master], mapping: Mapping) -> str:
+def keyed(masters: Sequence[Master], mapping: Mapping) -> str:
     """What a mapping key can name: with the shop, the time and the buyer of it, and n: how many it names."""
     each = " UNION ALL ".join(_subjects(master, mapping.key_type) for master in masters)
     several = "m.shop_id" if mapping.key_type == "tid" else "CONCAT(m.shop_id, NCHAR(0), m.ouid)"

@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
 
+from cairn.sql.share.applied import Applied
 from cairn.sql.share.engine import Record, Why
 from cairn.sql.share.model import Design
-from cairn.sql.share.mysql.applied import Applied
-from cairn.sql.share.mysql.steps import grouped
-from cairn.sql.share.mysql.views import view_name
+from cairn.sql.share.names import shares
 from cairn.sql.share.state import Difference, Entry, State
 
 DRIFT = "not as it was settled"
@@ -22,21 +24,37 @@ def line(entry: Entry) -> str:
     return f"{entry.privilege}{column} on {entry.object} to {entry.grantee}{option}"
 
 
+@dataclass(frozen=True, slots=True)
+class Words:
+    """How an engine names things. view: before a view's name in a right; login: a login among the objects"""
+
+    view: str
+    login: Callable[[str], str]
+
+
+def grouped(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
+    """By object, column and grantee."""
+    for _, together in groupby(sorted(entries), key=lambda e: (e.object, e.column, e.grantee)):
+        yield list(together)
+
+
 class Account:
     """Of one pass: `takings` before anything is taken, `givings` before anything is given."""
 
     def __init__(
-        self, design: Design, wanted: State, found: State, diff: Difference, applied: Applied, why: Why
+        self, design: Design, wanted: State, found: State, diff: Difference, applied: Applied, why: Why, words: Words
     ) -> None:
         self.wanted, self.found, self.diff, self.applied, self.why = wanted, found, diff, applied, why
-        self.grants = {view_name(view): view.grant for view in design.views}
+        self.words = words
+        self._logins = [login.name for party in design.parties for login in party.logins]
+        self.grants = {f"{shares(view.party)}.{view.name}": view.grant for view in design.views}
 
     def takings(self, newly_ended: Iterable[str], grants_before: dict[str, str], ended: frozenset[str]) -> list[Record]:
         found = [self._asked("expire", key, "it has ended") for key in sorted(newly_ended)]
         drift = {e for e in self.diff.surplus if self.applied.objects and e not in self.applied.entries}
         found += [_repair(some[0].object, map(line, some), ()) for some in grouped(drift)]
         for some in grouped(self.diff.surplus - drift):
-            grant = grants_before.get(some[0].object.removeprefix("table "), "")
+            grant = grants_before.get(some[0].object.removeprefix(self.words.view), "")
             action = "expire" if grant and grant in ended else "revoke"
             reason = self._reason(some[0].grantee, grant)
             found.append(self._asked(action, some[0].object, reason, grant, map(line, some)))
@@ -52,19 +70,19 @@ class Account:
         """passwords: of which logins they are set"""
         admitted: dict[str, list[str]] = {}
         for login in sorted(passwords):
-            if f"account {login}@%" not in self.diff.absent:
+            if self.words.login(login) not in self.diff.absent:
                 yield self._asked("rotate", login, "its password is set")
         drift = self.diff.missing & self.applied.entries
         yield from (_repair(some[0].object, (), map(line, some)) for some in grouped(drift))
         for some in grouped(self.diff.missing - drift):
-            grant = self.grants.get(some[0].object.removeprefix("table "), "")
+            grant = self.grants.get(some[0].object.removeprefix(self.words.view), "")
             reason = self._reason(some[0].grantee, grant)
             yield self._asked("grant", some[0].object, reason, grant, after=map(line, some))
         for name in sorted(self.diff.absent | self.diff.other):
             before = self.found.objects.get(name, "absent")
             if self.applied.objects.get(name) == self.wanted.objects[name]:
                 yield _repair(name, (before,), (self.wanted.objects[name],))
-            elif name.startswith("account u") and name in self.diff.other:
+            elif name in map(self.words.login, self._logins) and name in self.diff.other:
                 yield self._asked("rotate", name, "", before=(before,), after=(self.wanted.objects[name],))
             elif name.startswith("view ") and name in self.diff.other:
                 grant = self.grants.get(name[5:], "")
@@ -105,3 +123,19 @@ def _party(name: str) -> str:
 
 def _repair(subject: str, before: Iterable[str], after: Iterable[str]) -> Record:
     return Record("repair", "cairn", subject, DRIFT, before=tuple(before), after=tuple(after))
+
+
+def told(left: Difference, found: State) -> list[str]:
+    """What is still not as it should be, for people."""
+    lines = [f"still there: {line(entry)}" for entry in sorted(left.surplus)]
+    lines += [f"missing: {line(entry)}" for entry in sorted(left.missing)]
+    lines += [f"{name} is not there" for name in sorted(left.absent)]
+    lines += [f"{name} is {_in_words(found.objects[name])}" for name in sorted(left.unwanted | left.other)]
+    return lines + [f"rows of {name} differ" for name in sorted(left.rows)]
+
+
+def _in_words(made: str) -> str:
+    """A digest tells nobody anything: it is of a text that was asked for once."""
+    return (
+        "as was asked for before, and can't be changed without its rows" if re.fullmatch("[0-9a-f]{16}", made) else made
+    )

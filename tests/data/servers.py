@@ -107,7 +107,7 @@ class PostgreSQL:
             conf.write(
                 f"listen_addresses = '127.0.0.1'\nport = {self.port}\nunix_socket_directories = ''\nssl = on\n"
                 "ssl_min_protocol_version = 'TLSv1.2'\nfsync = on\nmax_connections = 60\nshared_buffers = 256MB\n"
-                "max_wal_size = 2GB\nlog_statement = 'ddl'\n"
+                "max_wal_size = 2GB\nlog_statement = 'ddl'\nmax_prepared_transactions = 5\n"
             )
         (self.data / "pg_hba.conf").write_text("hostssl all all 127.0.0.1/32 scram-sha-256\n")
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from cairn.sql.postgresql import Connection
+from cairn.sql.quoting import literal
 
 
 async def end_holders(conn: Connection, first: int, second: int) -> None:
@@ -17,3 +18,16 @@ async def end_holders(conn: Connection, first: int, second: int) -> None:
         first,
         second,
     )
+
+
+async def forget_prepared(conn: Connection, owners: str) -> int:
+    """Roll back this database's prepared transactions of logins whose name is like `owners` (a pattern): such a one
+    holds locks without a session that could be ended. How many there were."""
+    rows = await conn.fetch(
+        "SELECT gid FROM pg_catalog.pg_prepared_xacts WHERE database = pg_catalog.current_database()"
+        " AND owner OPERATOR(pg_catalog.~) $1",
+        owners,
+    )
+    for row in rows:
+        await conn.execute(f"ROLLBACK PREPARED {literal(row['gid'])}")
+    return len(rows)

@@ -15,7 +15,8 @@ from cairn.sql.postgresql import connect
 from cairn.sql.schema import ensure_schema
 from cairn.sql.share.model import Design
 from cairn.sql.share.names import group, logins, shares, work
-from cairn.sql.share.postgresql.settle import Settling
+from cairn.sql.share.postgresql.case import Batch
+from cairn.sql.share.postgresql.settle import LOCK, Settling
 from data.share.designs import design, trade_view
 from data.share.seller import PASSWORD, SHOPS, Seller, datasets
 
@@ -119,6 +120,48 @@ async def test_app_with_thousands_of_grants_is_dealt_with_in_a_few_statements(se
     assert max(len(str(row)) for row in rows) < 100_000
     narrower = replace(whole, views=(trade_view(seller.crm, (("tid", "plain"),)), *whole.views[1:]))
     await seller.settled(narrower)
+
+
+async def test_app_that_gave_more_than_a_pass_can_take_loses_its_sessions_first(
+    seller: Seller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Large objects are taken one by one: what has no time in one pass goes on in the next."""
+    whole = design(seller.database)
+    await seller.settled(whole)
+    send, parts = Settling._send, []
+
+    async def until_time_is_up(self: Settling, batch: Batch) -> bool:
+        if batch.title.endswith(" gave"):
+            parts.append(batch)
+            if len(parts) == 2:
+                raise TimeoutError
+        return await send(self, batch)
+
+    async with seller.as_app(seller.crm) as app:
+        await app.execute(
+            "DO $$ DECLARE n oid; BEGIN FOR i IN 1..1200 LOOP n := lo_create(0);"
+            " EXECUTE format('GRANT SELECT ON LARGE OBJECT %s TO PUBLIC', n); END LOOP; END $$"
+        )
+        monkeypatch.setattr(Settling, "_send", until_time_is_up)
+        with pytest.raises(TimeoutError):
+            await seller.settle(without_crm(whole))
+        with pytest.raises((asyncpg.InterfaceError, asyncpg.PostgresError)):
+            await app.execute("SELECT 1")
+    left = "SELECT count(*) FROM pg_largeobject_metadata, aclexplode(lomacl) a WHERE a.grantee = 0"
+    assert 0 < await seller.conn.fetchval(left) < 1200, "what was done stays done"
+    monkeypatch.setattr(Settling, "_send", send)
+    await seller.settled(without_crm(whole))
+
+
+async def test_app_that_keeps_the_writers_lock_in_a_prepared_transaction_holds_up_nobody(seller: Seller) -> None:
+    """There is no session to end."""
+    whole = design(seller.database)
+    await seller.settled(whole)
+    async with seller.as_app(seller.crm) as app:
+        first, second = LOCK
+        await app.execute(f"BEGIN; SELECT pg_advisory_xact_lock({first}, {second}); PREPARE TRANSACTION 'mine'")
+    await seller.settled(without_crm(whole))
+    assert await seller.conn.fetchval("SELECT count(*) FROM pg_prepared_xacts") == 0
 
 
 async def test_app_that_takes_the_schemas_lock_holds_up_no_push(seller: Seller) -> None:

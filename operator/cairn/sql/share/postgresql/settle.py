@@ -11,12 +11,12 @@ import asyncpg
 
 from cairn.api.conditions import Reason
 from cairn.sql.errors import SqlError
-from cairn.sql.locks import end_holders
+from cairn.sql.locks import end_holders, forget_prepared
 from cairn.sql.postgresql import Connection
 from cairn.sql.quoting import identifier, literal
 from cairn.sql.share.engine import Outcome, Record, Why
 from cairn.sql.share.model import Design
-from cairn.sql.share.names import own_role
+from cairn.sql.share.names import APPS, own_role
 from cairn.sql.share.postgresql import catalog
 from cairn.sql.share.postgresql.audit import insert_sql
 from cairn.sql.share.postgresql.case import Batch, Case
@@ -25,7 +25,7 @@ from cairn.sql.share.postgresql.facts import Applied, Facts
 from cairn.sql.share.postgresql.ground import ground_of
 from cairn.sql.share.postgresql.making import keep_out
 from cairn.sql.share.postgresql.observe import look
-from cairn.sql.share.postgresql.steps import giving, taking
+from cairn.sql.share.postgresql.steps import giving, taking, undoing
 from cairn.sql.share.postgresql.views import full_name
 from cairn.sql.share.state import Difference, Session, State, difference
 
@@ -91,6 +91,11 @@ class Settling:
             await self._send(batch)
             due |= batch.due
         due -= await self._end(due)
+        lost: set[str] = set()
+        for batch in undoing(case):
+            await self._send(batch)
+            lost |= batch.due
+        await self._end(lost)
         for batch in giving(case):
             if not await self._send(batch) and batch.shut and self.problems[-1].startswith(TIMEOUT):
                 await self._insist(batch)
@@ -160,14 +165,7 @@ class Settling:
 
     async def _end_prepared(self, names: list[str]) -> None:
         """A prepared transaction holds locks and rights without any session."""
-        rows = await self.conn.fetch(
-            "SELECT gid FROM pg_catalog.pg_prepared_xacts WHERE database = pg_catalog.current_database()"
-            " AND owner = ANY($1::pg_catalog.text[])",
-            names,
-        )
-        for row in rows:
-            await self.conn.execute(f"ROLLBACK PREPARED {literal(row['gid'])}")
-            self.sent += 1
+        self.sent += await forget_prepared(self.conn, f"^({'|'.join(names)})$")
 
     async def _quietly(self, sql: str, rows: Iterable[str]) -> None:
         """Of Cairn's own bookkeeping: no record, no right changes by it."""
@@ -219,6 +217,7 @@ async def only_writer(conn: Connection) -> AsyncIterator[None]:
     first, second = LOCK
     if not await conn.fetchval(f"SELECT pg_catalog.pg_try_advisory_lock({first}, {second})"):
         await end_holders(conn, first, second)
+        await forget_prepared(conn, f"^({APPS.pattern})$")
         try:
             await conn.execute(f"SELECT pg_catalog.pg_advisory_lock({first}, {second})")
         except (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError) as error:

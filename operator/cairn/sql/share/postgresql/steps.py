@@ -17,7 +17,12 @@ from cairn.sql.share.postgresql.taking import disowned, revoke, shut_logins
 
 def taking(case: Case) -> list[Batch]:
     """Before sessions are ended: what locks and takes away."""
-    return [batch for batch in (shut_logins(case), revoke(case), *disowned(case)) if batch]
+    return [batch for batch in (shut_logins(case), revoke(case)) if batch]
+
+
+def undoing(case: Case) -> Iterator[Batch]:
+    """Once sessions are ended: what apps gave of their own. It may be more than there is time for in one pass."""
+    yield from filter(None, disowned(case))
 
 
 def giving(case: Case) -> Iterator[Batch]:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from cairn.sql.quoting import literal, qualified
 from cairn.sql.share.model import Party, View
@@ -16,6 +16,9 @@ from cairn.sql.share.postgresql.judge import POWERS
 from cairn.sql.share.postgresql.roles import alter_role, lock
 from cairn.sql.share.postgresql.views import full_name
 from cairn.sql.share.state import Entry
+
+AT_ONCE = 500
+"""Rights that apps gave are taken so many to a transaction."""
 
 
 def shut_logins(case: Case) -> Batch:
@@ -70,22 +73,23 @@ def by_app(right: Right) -> bool:
 
 
 def disowned(case: Case) -> Iterator[Batch]:
-    """What apps gave of their own, apart for each: however many and strange, it holds up nothing else."""
-    found: dict[str, Batch] = {}
-    entries: dict[str, list[Entry]] = {}
+    """What apps gave of their own, apart for each and in parts: however many and strange, it holds up nothing else, and
+    what is done stays done."""
+    given: dict[str, dict[Step, list[Entry]]] = {}
     for entry in sorted(case.diff.surplus):
-        for right in case.facts.rights[entry]:
-            if by_app(right):
-                batch = found.setdefault(right.owner, Batch(f"what {right.owner} gave"))
-                whole = take_in_schema(right)
-                taken = [(whole, "")] if whole else take(right, case.wanted, case.facts)
-                batch.steps += [Step(sql, role) for sql, role in taken]
-                batch.due |= _affected(case, entry) & _endable(case)
-                entries.setdefault(right.owner, []).append(entry)
-    for owner, batch in found.items():
-        batch.steps = list(dict.fromkeys(batch.steps))
-        batch.records += records.disowned(case, owner, entries[owner])
-        yield batch
+        for right in filter(by_app, case.facts.rights[entry]):
+            whole = take_in_schema(right)
+            for sql, role in [(whole, "")] if whole else take(right, case.wanted, case.facts):
+                given.setdefault(right.owner, {}).setdefault(Step(sql, role), []).append(entry)
+    for owner, steps in given.items():
+        for start in range(0, len(steps), AT_ONCE):
+            yield _disowned(case, owner, dict(list(steps.items())[start : start + AT_ONCE]))
+
+
+def _disowned(case: Case, owner: str, steps: Mapping[Step, list[Entry]]) -> Batch:
+    entries = list(dict.fromkeys(entry for found in steps.values() for entry in found))
+    due = set().union(*(_affected(case, entry) for entry in entries)) & _endable(case)
+    return Batch(f"what {owner} gave", list(steps), records.disowned(case, owner, entries), due)
 
 
 def _falls(case: Case, entry: Entry) -> bool:

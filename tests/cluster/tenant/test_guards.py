@@ -284,8 +284,9 @@ def test_connection_secret_of_the_operator_keeps_its_mark(charted: Charted, peop
     secret["metadata"]["labels"] = {"app.kubernetes.io/managed-by": "cairn", "cairn.dev/owner-name": "main"}
     assert charted.operator.create(path, secret).ok
     for label in secret["metadata"]["labels"]:
-        off = {"metadata": {"labels": {label: None}}}
-        refused_by("cairn-owner-labels", people["developer"].merge(f"{path}/cairn-db", off))
+        answer = people["developer"].merge(f"{path}/cairn-db", {"metadata": {"labels": {label: None}}})
+        assert answer.status == 422, answer
+        assert "'cairn-delivered-secrets'" in answer.message or "'cairn-owner-labels'" in answer.message
 
 
 # Check 11: the namespaces themselves
@@ -384,14 +385,15 @@ def test_check_11_namespace_guard_status_and_finalizer(charted: Charted, lord: d
 
 def test_check_11_namespace_guard_owner_references(charted: Charted, lord: dict[str, Caller]) -> None:
     """CVE-2022-46167: an owner reference taken off ended the enforcement. Here labels say whose it is."""
-    path = f"/api/v1/namespaces/{APP}/secrets"
-    secret = sample("secrets", "owned", APP)
-    secret["metadata"]["labels"] = {"app.kubernetes.io/managed-by": "cairn", "cairn.dev/owner-uid": "0"}
-    assert charted.operator.create(path, secret).ok
+    owned = sample("configmaps", "owned", SELLER)
+    owned["metadata"]["labels"] = {"app.kubernetes.io/managed-by": "cairn", "cairn.dev/owner-uid": "0"}
+    path = f"/api/v1/namespaces/{SELLER}/configmaps"
+    assert charted.operator.create(path, owned).ok
     orphan = {"metadata": {"ownerReferences": None, "labels": {"cairn.dev/owner-uid": None}}}
-    refused_by("cairn-owner-labels", lord[APP].merge(f"{path}/owned", orphan))
-    forged = {"metadata": {"name": "forged", "labels": secret["metadata"]["labels"]}}
-    refused_by("cairn-owner-labels", lord[APP].create(path, forged))
+    refused_by("cairn-owner-labels", lord[SELLER].merge(f"{path}/owned", orphan))
+    forged = {"metadata": {"name": "forged", "labels": owned["metadata"]["labels"]}}
+    for namespace in (SELLER, APP):
+        refused_by("cairn-owner-labels", lord[namespace].create(f"/api/v1/namespaces/{namespace}/configmaps", forged))
 
 
 def test_check_11_namespace_guard_subjects(charted: Charted) -> None:

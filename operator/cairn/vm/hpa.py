@@ -17,16 +17,29 @@ from cairn.vm.pool import pool_name
 from cairn.vm.scalein import BURST, raised
 
 WINDOW_SECONDS = 15
+PROMOTION = "vm.cairn.dev/promotion"
+"""On the autoscaler: the promotion that was on when metrics were read last, which ends what load raised in it."""
 
 
-def hpa(name: str, namespace: str, *, wanted: Decimal, floor: int, ceiling: int, replicas: int, ready: int) -> Obj:
+def hpa(
+    name: str,
+    namespace: str,
+    *,
+    wanted: Decimal,
+    floor: int,
+    ceiling: int,
+    replicas: int,
+    ready: int,
+    promotion: str = "",
+) -> Obj:
     """wanted: cores that each clone should use; replicas: of the pool now; ready: clones that are"""
     least = max(1, raised(0, ready, floor))
     pool = pool_name(name)
     return {
         "apiVersion": HPA.api_version,
         "kind": HPA.kind,
-        "metadata": {"name": pool, "namespace": namespace},
+        "metadata": {"name": pool, "namespace": namespace}
+        | ({"annotations": {PROMOTION: promotion}} if promotion else {}),
         "spec": {
             "scaleTargetRef": {"apiVersion": VMPOOL.api_version, "kind": VMPOOL.kind, "name": pool},
             "minReplicas": least,

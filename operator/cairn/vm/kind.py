@@ -40,6 +40,7 @@ from cairn.calendar.fit import preflight_on
 from cairn.engine.kind import Action, Io, Observed, Plan, Want, Within
 from cairn.vm import decide, disk, peak, snapshots
 from cairn.vm.act import act
+from cairn.vm.measure import measure
 from cairn.vm.plan import plan_sellervm
 
 
@@ -95,7 +96,7 @@ class SellerVMKind:
 
     async def probe(self, obj: Obj, observed: Observed, io: Io) -> Mapping[str, Any]:
         vm = parsed(SellerVM, obj)
-        return await peak.probe(vm, observed, io) if isinstance(vm, SellerVM) else {}
+        return await measure(vm, observed, io) if isinstance(vm, SellerVM) else {}
 
     def plan(self, obj: Obj, observed: Observed, now: datetime) -> Plan:
         return plan_sellervm(obj, observed, now, self._platform)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How many clones load needs. Pure but for `usage`, which asks metrics.k8s.io.
+"""How many clones load needs. Pure: `measure` asks metrics.k8s.io.
 
 Up, the HorizontalPodAutoscaler decides, and the first clone is asked for here. Down, this decides alone: load has to be
 low for a while, and how long it is low stands in an annotation of the pool, since nothing is remembered in memory.

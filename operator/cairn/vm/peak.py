@@ -15,16 +15,16 @@ from typing import Any
 
 from cairn.api import pods
 from cairn.api.conditions import Condition, Reason
-from cairn.api.resources import PODMETRICS, VMPOOL, VOLUMESNAPSHOT, VOLUMESNAPSHOTCLASS, Obj
+from cairn.api.resources import HPA, PODMETRICS, VMPOOL, VOLUMESNAPSHOT, VOLUMESNAPSHOTCLASS, Obj
 from cairn.api.schedule import duration
 from cairn.api.sellervm import SellerVM
-from cairn.engine.kind import Action, Child, Io, Observed, Want, Within
+from cairn.engine.kind import Action, Child, Observed, Want, Within
 from cairn.vm import clones as reading
 from cairn.vm import load as loads
 from cairn.vm import machine
-from cairn.vm.case import CLONE, NAME, Case, Part
+from cairn.vm.case import CLONE, Case, Part
 from cairn.vm.clones import PEAK, Clones, takes_part
-from cairn.vm.hpa import hpa
+from cairn.vm.hpa import PROMOTION, hpa
 from cairn.vm.moments import parse_moment, stamp
 from cairn.vm.pool import Clone, init_name, pool, pool_name, snapshot
 from cairn.vm.scalein import Steps, raised, steps
@@ -64,17 +64,6 @@ class Scene:
 def wants(vm: SellerVM, seen: Observed) -> Iterable[Want]:
     if takes_part(vm) and VOLUMESNAPSHOT not in seen.missing:
         yield Within(VOLUMESNAPSHOTCLASS, "")
-
-
-async def probe(vm: SellerVM, observed: Observed, io: Io) -> dict[str, Any]:
-    """Cores in use by launcher pod. Nothing where nobody asks, or where metrics can't be had just now."""
-    if vm.spec.autoscale is None or PODMETRICS in observed.missing:
-        return {}
-    try:
-        found = await io.list(PODMETRICS, vm.metadata.namespace, f"{NAME}={vm.metadata.name}")
-    except Exception:  # whatever keeps metrics away, the clones go by the calendar meanwhile
-        return {}
-    return {"cores": loads.cores(found)}
 
 
 def peak(case: Case) -> Part:
@@ -177,6 +166,7 @@ def _standing(scene: Scene) -> Part:
             ceiling=max(scene.ceiling, scene.target),
             replicas=live.replicas,
             ready=live.ready,
+            promotion=case.capacity.reason,
         )
         children.append(Child(scaler))
     todo = steps(live.members, live.replicas, scene.target, scene.drain, case.now)
@@ -263,7 +253,14 @@ def _age(case: Case, obj: Obj | None) -> timedelta:
 
 
 def _by_load(case: Case) -> bool:
-    return case.vm.spec.autoscale is not None and PODMETRICS not in case.observed.missing
+    """Whether load has a say. Where metrics are served no more it keeps what it raised, which is where an autoscaler
+    stands: without metrics none is made. It keeps it to the end of the promotion in which they were read last."""
+    if case.vm.spec.autoscale is None or PODMETRICS not in case.observed.missing:
+        return case.vm.spec.autoscale is not None
+    scaler = case.child(HPA, pool_name(case.name))
+    if scaler is None:
+        return False
+    return bool(case.capacity.reason) or PROMOTION not in (scaler["metadata"].get("annotations") or {})
 
 
 def _status(scene: Scene, part: Part) -> dict[str, Any]:
@@ -324,6 +321,13 @@ def _autoscaling(scene: Scene) -> tuple[Condition, ...]:
         message = (
             "this cluster serves no metrics.k8s.io: load raises no clones, promotions and clones.min do. Install"
             " metrics-server"
+        )
+        if scene.metrics is not None:
+            message += ". What load raised stays until then"
+        return (Condition("Autoscaling", False, Reason.METRICS_MISSING, message),)
+    if "unread" in scene.case.observed.facts:
+        message = (
+            "metrics.k8s.io gives no answer: load raises no clones, and what it raised stays. Look at metrics-server"
         )
         return (Condition("Autoscaling", False, Reason.METRICS_MISSING, message),)
     if scene.metrics is False:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cairn.api.platform import Platform
-from cairn.api.resources import PODMETRICS, Obj, Resource, ref_of
+from cairn.api.resources import HPA, PODMETRICS, Obj, Resource, ref_of
 from cairn.api.seller import Seller
 from cairn.api.sellervm import SellerVM
 from cairn.api.vm_size import Size
@@ -92,6 +92,12 @@ def live_pool(replicas: int, source: str = "shop-peak-20261111115800", **annotat
     return made
 
 
+def live_scaler(**annotations: str) -> Obj:
+    """The autoscaler as it was left when metrics were read last."""
+    meta = {"name": "shop-peak", "namespace": NAMESPACE, "labels": dict(OWNED), "annotations": annotations}
+    return {"apiVersion": HPA.api_version, "kind": HPA.kind, "metadata": meta}
+
+
 def clone(source: str = "shop-peak-20261111115800", *, init: str | None = None, **spec: Any) -> Clone:
     made = machine.blueprint(svm(**spec), SIZE, SIZE, "shop-peak")
     return Clone("shop", NAMESPACE, machine.template("shop", made, role=CLONE), source, claim(), init)
@@ -130,6 +136,7 @@ def case(
     base: Base | None = None,
     missing: Iterable[Resource] = (),
     cores: Mapping[str, str] | None = None,
+    unread: bool = False,
     classes: Iterable[Obj] = (snapshot_class(),),
     platform: Platform | None = None,
     now: datetime = NOW,
@@ -139,7 +146,7 @@ def case(
     children = {ref_of(one): one for one in live if one["metadata"].get("labels", {}).get("cairn.dev/owner-uid")}
     seen = [*live, *classes]
     refs: dict[Any, Obj | None] = {ref_of(one): one for one in seen if ref_of(one) not in children}
-    facts = {} if cores is None else {"cores": cores}
+    facts: dict[str, Any] = ({} if cores is None else {"cores": cores}) | ({"unread": True} if unread else {})
     pod = launcher("shop", role=BASE)
     return Case(
         vm=vm or svm(),

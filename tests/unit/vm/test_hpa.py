@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -18,7 +19,7 @@ from cairn.vm.scalein import BURST
 GOLDEN = Path(__file__).parent.parent / "golden" / "vm"
 
 
-def scaler(**counts: int) -> Obj:
+def scaler(**counts: Any) -> Obj:
     return hpa("shop", "seller-2088", wanted=Decimal("1.4"), **counts)
 
 

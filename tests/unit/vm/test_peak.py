@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cairn.api.resources import HPA, PODMETRICS, VMPOOL, VOLUMESNAPSHOT, Obj
+from cairn.api.resources import PODMETRICS, VMPOOL, VOLUMESNAPSHOT, Obj
 from cairn.vm.case import Base, Part
 from cairn.vm.peak import peak
 from unit.vm import peaks
@@ -316,6 +316,36 @@ def test_cluster_without_metrics_goes_by_the_calendar_alone_and_says_so() -> Non
     assert len(peaks.deeds(outside)["take-traffic"].args["pods"]) == 20
 
 
+@pytest.mark.parametrize("gone", [True, False], ids=["served no more", "no answer"])
+@pytest.mark.parametrize("promotion", ["", "Promotion/double-11"])
+def test_clones_that_load_raised_stay_when_metrics_vanish(gone: bool, promotion: str) -> None:
+    was = {"vm.cairn.dev/promotion": promotion} if promotion else {}
+    standing = [peaks.live_scaler(**was), peaks.live_pool(7), *peaks.members(7)]
+    away: dict[str, Any] = {"missing": peaks.NO_METRICS} if gone else {"unread": True}
+    part = peak(peaks.case(*standing, vm=BY_LOAD, floor=2, ceiling=10, reason=promotion, **away))
+
+    assert part.actions == ()
+    assert kinds(part) == ["VirtualMachinePool", "HorizontalPodAutoscaler"]
+    assert peaks.conditions(part)["Autoscaling"] == (False, "MetricsMissing")
+    assert "stays" in part.conditions[-1].message
+
+
+def test_clones_that_load_raised_go_with_the_promotion_when_metrics_are_served_no_more() -> None:
+    standing = [peaks.live_scaler(**{"vm.cairn.dev/promotion": "Promotion/double-11"}), peaks.live_pool(7)]
+    part = peak(peaks.case(*standing, *peaks.members(7), vm=BY_LOAD, ceiling=10, missing=peaks.NO_METRICS))
+
+    assert len(peaks.deeds(part)["take-traffic"].args["pods"]) == 7
+    assert kinds(part) == ["VirtualMachinePool"]
+
+
+def test_autoscaler_notes_the_promotion_that_is_on() -> None:
+    standing = [peaks.live_pool(7), *peaks.members(7)]
+    part = peak(peaks.case(*standing, vm=BY_LOAD, ceiling=10, reason="Promotion/double-11", cores=cores(7, "1")))
+
+    scaler = part.children[1].obj
+    assert scaler["metadata"]["annotations"] == {"vm.cairn.dev/promotion": "Promotion/double-11"}
+
+
 def test_pool_that_can_make_no_more_says_why() -> None:
     pool = peaks.live_pool(3)
     pool["status"] = {"conditions": [{"type": "ReplicaFailure", "status": "True", "message": "exceeded quota"}]}
@@ -325,11 +355,7 @@ def test_pool_that_can_make_no_more_says_why() -> None:
 
 
 def test_autoscaler_is_dropped_with_autoscale() -> None:
-    scaler = {
-        "apiVersion": HPA.api_version,
-        "kind": HPA.kind,
-        "metadata": {"name": "shop-peak", "namespace": peaks.NAMESPACE, "labels": peaks.OWNED},
-    }
+    scaler = peaks.live_scaler()
     part = peak(peaks.case(scaler, peaks.live_pool(3), *peaks.members(3), floor=3, ceiling=3))
 
     assert kinds(part) == ["VirtualMachinePool"]

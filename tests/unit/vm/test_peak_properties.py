@@ -32,17 +32,20 @@ class World:
     snapshots: dict[str, Obj] = field(default_factory=dict)
     pool: Obj | None = None
     pods: dict[int, Obj] = field(default_factory=dict)
+    scaler: Obj | None = None
 
     def live(self) -> list[Obj]:
         members = [peaks.member(number)[0] for number in self.pods]
-        pool = [self.pool] if self.pool else []
-        return [*self.snapshots.values(), *pool, *members, *self.pods.values(), peaks.launcher("shop", role="base")]
+        single = [one for one in (self.pool, self.scaler) if one]
+        return [*self.snapshots.values(), *single, *members, *self.pods.values(), peaks.launcher("shop", role="base")]
 
     def cores(self, each: str) -> Obj:
         return {BASE_POD: each} | {pod["metadata"]["name"]: each for pod in self.pods.values()}
 
     def carry_out(self, part: Part, deeds: int) -> None:
         """So many of its deeds: then the operator dies."""
+        made = next((child.obj for child in part.children if child.obj["kind"] == "HorizontalPodAutoscaler"), None)
+        self.scaler = peaks.live_scaler(**made["metadata"].get("annotations", {})) if made else None
         for ref in part.delete:
             assert ref.resource in (VMPOOL, VOLUMESNAPSHOT)
             assert ref.name.startswith("shop-peak"), "nothing but the copy"
@@ -107,6 +110,7 @@ MOMENTS = st.tuples(
     st.integers(1, 12),  # passes
     st.sampled_from([0, 1, 9]),  # deeds of each before the operator dies
     st.booleans(),  # a freeze
+    st.sampled_from(["read", "read", "unread", "gone"]),  # metrics
 )
 
 
@@ -115,7 +119,7 @@ def test_peak_any_life_keeps_floor_and_base_and_ends_with_nothing(moments: list[
     world = World()
     vm = peaks.svm(autoscale=AUTOSCALE) if by_load else peaks.svm()
 
-    def once(floor: int, ceiling: int, each: str, deeds: int, *, frozen: bool = False) -> Part:
+    def once(floor: int, ceiling: int, each: str, deeds: int, *, frozen: bool = False, metrics: str = "read") -> Part:
         world.now += timedelta(seconds=35)
         until = world.now + timedelta(hours=1) if frozen else None
         case = peaks.case(
@@ -124,21 +128,30 @@ def test_peak_any_life_keeps_floor_and_base_and_ends_with_nothing(moments: list[
             floor=floor,
             ceiling=ceiling,
             frozen=until,
-            cores=world.cores(each),
+            reason="Promotion/double-11" if floor else "",
+            cores=world.cores(each) if metrics == "read" else None,
+            unread=metrics == "unread",
+            missing=peaks.NO_METRICS if metrics == "gone" else (),
             now=world.now,
+        )
+        kept = (
+            min(len(world.pods), ceiling)
+            if world.scaler and (metrics == "unread" or (floor and metrics == "gone"))
+            else 0
         )
         part = peak(case)
         before = world.pool["spec"]["replicas"] if world.pool else 0
         world.carry_out(part, deeds)
         after = world.pool["spec"]["replicas"] if world.pool else 0
         assert after >= min(before, floor), "below the floor"
+        assert after >= min(before, kept), "taken without metrics"
         assert not frozen or after >= before, "a freeze"
         world.kubevirt()
         return part
 
-    for floor, more, each, passes, deeds, frozen in moments:
+    for floor, more, each, passes, deeds, frozen, metrics in moments:
         for _ in range(passes):
-            once(floor, floor + more, each, deeds, frozen=frozen)
+            once(floor, floor + more, each, deeds, frozen=frozen, metrics=metrics)
     for _ in range(60):
         last = once(0, 0, "10m", 9)
 

@@ -348,7 +348,7 @@ def test_policies_compile_without_warnings(charted: Charted) -> None:
         "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies?labelSelector=app.kubernetes.io/name=cairn"
     )
     found = until(lambda: charted.admin.get(path).body["items"], lambda items: all(_checked(i) for i in items))
-    assert len(found) == 18
+    assert len(found) == 19
     warnings = {i["metadata"]["name"]: i["status"]["typeChecking"].get("expressionWarnings") for i in found}
     assert {name: w for name, w in warnings.items() if w} == {}
 

@@ -108,6 +108,21 @@ class Keep(Model):
     """Everything that is not older than so many days."""
 
 
+class Raise(Model):
+    """What one promotion raises it to, so that it is kept if the promotion vanishes."""
+
+    name: ObjectName
+    """Name of the Promotion."""
+    plan: ObjectName | None = None
+    """The ServicePlan that the entry has been given: it stays so, though the plan be deprecated meanwhile."""
+    floor: Annotated[int, Field(ge=0, le=1000)] | None = None
+    """Clones that it raises, at least."""
+    ceiling: Annotated[int, Field(ge=0, le=1000)] | None = None
+    """Clones that load may raise in it."""
+    until: Moment | None = None
+    """Until when; none while nothing is raised."""
+
+
 class PlanStatus(Model):
     """The plan in force, and where it is going."""
 
@@ -119,6 +134,8 @@ class PlanStatus(Model):
     """Until when `target` holds, where a promotion is the reason."""
     reason: Annotated[str, Field(max_length=300)] | None = None
     """Why `target` differs from the spec's plan, such as Promotion/double-11."""
+    promotions: Annotated[tuple[Raise, ...], Field(max_length=16, json_schema_extra=listed("name"))] = ()
+    """What each promotion makes of it."""
 
 
 class Next(Model):

@@ -19,7 +19,7 @@ from cairn.api.sellerrds import SellerRDS
 from cairn.api.sellervm import SellerVM
 from cairn.api.serviceplan import ServicePlan
 from cairn.calendar import capacity as amounts
-from cairn.calendar import fit, freeze
+from cairn.calendar import fit, freeze, held
 from cairn.calendar.capacity import Capacity, Participant
 from cairn.calendar.windows import intervals
 
@@ -121,8 +121,10 @@ def _models(model: type[M], named: Iterable[Ref], seen: Mapping[Ref, Obj | None]
 def plan_status(asked: Asked, base: str | None, current: str | None) -> Obj | None:
     """status.plan. current: the plan by which what runs was sized, None while that can't be said"""
     capacity = asked.capacity
-    target = capacity.plan or base
-    if base is None or target is None or not (current or capacity.reason):
+    target, promotions = capacity.plan or base, held.spelled(capacity.held)
+    if base is None:
+        return {"promotions": promotions} if promotions else None
+    if target is None or not (current or capacity.reason):
         return None
     found: Obj = {"current": current or base}
     if capacity.reason or target != found["current"]:
@@ -131,6 +133,8 @@ def plan_status(asked: Asked, base: str | None, current: str | None) -> Obj | No
         found["reason"] = capacity.reason
         if capacity.until:
             found["until"] = freeze.show(capacity.until)
+    if promotions:
+        found["promotions"] = promotions
     return found
 
 

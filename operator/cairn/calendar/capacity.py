@@ -12,8 +12,9 @@ from cairn.api.conditions import Condition, Reason
 from cairn.api.promotion import Promotion
 from cairn.api.serviceplan import ServicePlan
 from cairn.calendar.edge import Edge, what_changes
-from cairn.calendar.entries import Entry, Raised, entries, held_entry
-from cairn.calendar.participant import Held, Participant, participant, wanted_plans, wanted_promotions
+from cairn.calendar.entries import Entry, Raised, entries, held_entries, told
+from cairn.calendar.held import Held
+from cairn.calendar.participant import Participant, participant, wanted_plans, wanted_promotions
 from cairn.calendar.ranking import highest
 
 __all__ = [
@@ -45,6 +46,7 @@ class Capacity:
     phase: empty, WarmingUp, Active or CoolingDown
     unresolved: what of spec.promotions does not count, and why
     takes_part: whether there are any promotions at all
+    held: what status is to say of each, in case it vanishes; not of moments to come
     """
 
     plan: str | None
@@ -57,6 +59,7 @@ class Capacity:
     phase: str = ""
     unresolved: tuple[tuple[Reason, str], ...] = ()
     takes_part: bool = field(default=False, compare=False)
+    held: tuple[Held, ...] = field(default=(), compare=False)
 
 
 def capacity(
@@ -66,7 +69,7 @@ def capacity(
     many = _FIRST_LOOK
     while True:
         seen = _Seen(who, promotions, plans, now, many)
-        at_once = seen.at(now)
+        at_once = replace(seen.at(now), held=seen.told(now))
         for moment in seen.edges(now):
             then = seen.at(moment)
             if then != at_once:
@@ -132,51 +135,50 @@ class _Seen:
     ) -> None:
         self._who, self._plans = who, plans
         self._entries: tuple[Entry, ...] = entries(who, promotions, plans, now, many)
-        self._held = held_entry(who, self._entries)
+        self._held = held_entries(who, self._entries)
         self.whole = all(entry.whole for entry in self._entries)
 
     def edges(self, now: datetime) -> list[datetime]:
         """Moments after now at which something may change, as far as the windows that were looked at tell."""
         found = {moment for entry in self._entries for moment in entry.edges()}
-        if self._held:
-            found.add(self._held.until)
+        found |= {one.until for one in self._held}
         ends = [entry.windows[-1].warm_up_from for entry in self._entries if not entry.whole]
         return sorted(moment for moment in found if moment > now and all(moment < end for end in ends))
 
     def at(self, now: datetime) -> Capacity:
         """What is in force at a moment; `next` is left out."""
-        who, held = self._who, self._held if self._held and now < self._held.until else None
-        raises = [raised for entry in self._entries for raised in entry.at(now)]
+        who, raises = self._who, self._raises(now)
         floor = max([who.base_min, *(raised.floor for raised in raises)])
         ceilings = [raised.ceiling for raised in raises if raised.ceiling is not None]
         reasons = [(raised.until, raised.promotion) for raised in raises if raised.counts]
-        names = [raised.plan for raised in raises]
-        if held:
-            floor = max(floor, held.floor)
-            ceilings += [] if held.ceiling is None else [held.ceiling]
-            reasons.append((held.until, held.promotion))
-            names.append(held.plan)
+        frozen = [raised.frozen_until for raised in raises if raised.frozen_until]
         until, reason = max(reasons, default=(None, ""))
-        frozen = [one.frozen_until for one in (*raises, *([held] if held else [])) if one.frozen_until]
         return Capacity(
-            plan=highest(who.base_plan, names, self._plans),
+            plan=highest(who.base_plan, [raised.plan for raised in raises], self._plans),
             floor=floor,
             ceiling=max([floor, *(ceilings or [who.base_max])]),
             reason=f"Promotion/{reason}" if reason else "",
             until=until,
             frozen_until=max(frozen, default=None),
-            phase=_phase(raises, held),
+            phase=_phase(raises),
             unresolved=tuple(self._unresolved(now)),
             takes_part=bool(who.promotions),
         )
 
+    def told(self, now: datetime) -> tuple[Held, ...]:
+        return told(self._who, self._entries, self._raises(now))
+
+    def _raises(self, now: datetime) -> list[Raised]:
+        here = [raised for entry in self._entries for raised in entry.at(now)]
+        return here + [held for held in self._held if now < held.until]
+
     def _unresolved(self, now: datetime) -> Iterator[tuple[Reason, str]]:
+        ends = {held.promotion: held.until for held in self._held if now < held.until}
         for entry in self._entries:
-            held = self._held if self._held and self._held.promotion == entry.name else None
-            yield from entry.wrong(now, held.until if held and now < held.until else None)
+            yield from entry.wrong(now, ends.get(entry.name))
 
 
-def _phase(raises: list[Raised], held: Raised | None) -> str:
+def _phase(raises: list[Raised]) -> str:
     """Of several, what is on counts before what begins, and that before what ends."""
-    phases = {raised.phase for raised in raises} | ({"Active"} if held else set())
+    phases = {raised.phase for raised in raises}
     return next((phase for phase in ("Active", "WarmingUp", "CoolingDown") if phase in phases), "")

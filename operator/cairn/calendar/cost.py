@@ -21,6 +21,7 @@ from cairn.api.sellerrds import SellerRDS
 from cairn.api.sellervm import SellerVM
 from cairn.api.serviceplan import ServicePlan, ServicePlanSpec
 from cairn.calendar.capacity import Participant, participant
+from cairn.calendar.held import Held
 from cairn.calendar.price import midnight, money, month_of, next_month
 from cairn.calendar.usage import NOTHING, Steps, Sum, cut, over, promotion_cost, standing_cost, steps_of
 from cairn.calendar.windows import intervals
@@ -69,11 +70,13 @@ class _Asked:
 
 
 def _asked(model: Priced, promotions: Mapping[str, Promotion], plans: Mapping[str, ServicePlan]) -> _Asked:
-    """What is held against the spec is never in a price, and a plan of another kind is never in force."""
+    """What is held against the spec is never in a price, but the plans that were given are; and a plan of another kind
+    is never in force."""
     if isinstance(model, Seller):
         who = Participant(model.kind, model.spec.plan_ref.name, 0, 0, ())
     else:
-        who = replace(participant(model), held=None)
+        who = participant(model)
+        who = replace(who, held=tuple(Held(one.promotion, one.plan) for one in who.held if one.plan))
     windows = {entry.name for entry in who.promotions} & promotions.keys()
     named = {who.base_plan or "", *(entry.plan_ref.name for entry in who.promotions if entry.plan_ref)} & plans.keys()
     return _Asked(

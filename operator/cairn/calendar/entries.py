@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -12,6 +12,7 @@ from cairn.api.conditions import Reason
 from cairn.api.promotion import Promotion
 from cairn.api.schedule import Participation
 from cairn.api.serviceplan import ServicePlan
+from cairn.calendar.held import Held
 from cairn.calendar.participant import Participant, replicas
 from cairn.calendar.windows import Interval, ahead, problem
 
@@ -105,26 +106,56 @@ def entries(
     return tuple(_entry(what, who, promotions.get(what.name), plans, now, many) for what in who.promotions)
 
 
-def held_entry(who: Participant, seen: tuple[Entry, ...]) -> Raised | None:
-    """What status says it was raised to, if the promotion is no longer to be had but still listed.
+def held_entries(who: Participant, seen: tuple[Entry, ...]) -> tuple[Raised, ...]:
+    """What status says it was raised to by promotions that are no longer to be had but still listed.
 
-    It is frozen as long, unless its promotion is there to say that it freezes nothing.
+    It is frozen as long, unless the promotion is there to say that it freezes nothing.
     """
-    held = who.held
-    entry = next((one for one in seen if held and one.name == held.promotion and one.absent), None)
-    if held is None or entry is None:
-        return None
-    clones, plan = replicas(entry.what), held.plan if entry.what.plan_ref else None
+    absent = {entry.name: entry for entry in seen if entry.absent}
+    return tuple(
+        _held_raise(held, held.until, absent[held.promotion])
+        for held in who.held
+        if held.until is not None and held.promotion in absent
+    )
+
+
+def told(who: Participant, seen: tuple[Entry, ...], raises: Sequence[Raised]) -> tuple[Held, ...]:
+    """What status is to say of each promotion, for the case that it vanishes."""
+    found = (_told(who, entry, [one for one in raises if one.promotion == entry.name]) for entry in seen)
+    return tuple(held for held in found if held.plan or held.until)
+
+
+def _told(who: Participant, entry: Entry, raises: Sequence[Raised]) -> Held:
+    name = entry.what.plan_ref.name if entry.what.plan_ref else None
+    given = name if not entry.plan_wrong or name in _given(who) else None
+    counting = [one for one in raises if one.counts]
+    ends = [one.until for one in counting] or [one.frozen_until for one in raises if one.frozen_until]
+    return Held(
+        entry.name,
+        next((one.plan for one in counting if one.plan), given),
+        max((one.floor for one in counting), default=0),
+        max((one.ceiling for one in counting if one.ceiling is not None), default=None),
+        max(ends, default=None),
+    )
+
+
+def _held_raise(held: Held, until: datetime, entry: Entry) -> Raised:
+    clones, plan = replicas(entry.what), entry.what.plan_ref
     return Raised(
         promotion=held.promotion,
-        until=held.until,
+        until=until,
         phase="Active",
         floor=held.floor if clones else 0,
         ceiling=held.ceiling if clones else None,
-        plan=plan,
-        frozen_until=held.until if entry.freeze else None,
-        counts=True,
+        plan=held.plan if plan else None,
+        frozen_until=until if entry.freeze else None,
+        counts=clones is not None or plan is not None,
     )
+
+
+def _given(who: Participant) -> set[str]:
+    """ServicePlans that it has, or was promised: one that is deprecated stays to those."""
+    return {name for name in (who.base_plan, *(held.plan for held in who.held)) if name}
 
 
 def _entry(
@@ -166,7 +197,7 @@ def _plan_wrong(what: Participation, who: Participant, plans: Mapping[str, Servi
     if plan.spec.for_ != who.kind:
         message = f"{where}: ServicePlan {name} is for a {plan.spec.for_}, not for a {who.kind}: name another"
         return Reason.PLAN_OF_ANOTHER_KIND, message
-    if plan.spec.deprecated and name not in (who.base_plan, who.held.plan if who.held else None):
+    if plan.spec.deprecated and name not in _given(who):
         return Reason.PLAN_DEPRECATED, f"{where}: ServicePlan {name} is deprecated and takes no new users: name another"
     return None
 

@@ -5,26 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from cairn.api.pushsubscription import PushSubscription
-from cairn.api.schedule import Participation, PlanStatus, Replicas, VMParticipation
+from cairn.api.schedule import Participation, Replicas, VMParticipation
 from cairn.api.sellerrds import SellerRDS
 from cairn.api.sellervm import SellerVM
+from cairn.calendar.held import Held, read
 
 TakesPart = SellerVM | SellerRDS | PushSubscription
-REASON = "Promotion/"
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """What status says a promotion raised it to, and until when: it counts if the promotion is no longer to be had."""
-
-    promotion: str
-    plan: str | None
-    floor: int
-    ceiling: int
-    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +21,7 @@ class Participant:
 
     base_plan: None where the spec has resources of its own, or is an external server
     base_min, base_max: clones; 0 for kinds that have none
+    held: what status says of each promotion
     """
 
     kind: str
@@ -40,7 +29,7 @@ class Participant:
     base_min: int
     base_max: int
     promotions: tuple[Participation, ...]
-    held: Held | None = None
+    held: tuple[Held, ...] = ()
 
 
 def participant(model: TakesPart) -> Participant:
@@ -50,7 +39,7 @@ def participant(model: TakesPart) -> Participant:
     if isinstance(model, SellerVM) and model.spec.autoscale:
         low, high = model.spec.autoscale.clones.min, model.spec.autoscale.clones.max
     base = spec.plan_ref.name if spec.plan_ref else None
-    return Participant(model.kind, base, low, high, tuple(spec.promotions), _held(model, model.status.plan))
+    return Participant(model.kind, base, low, high, tuple(spec.promotions), _held(model))
 
 
 def wanted_promotions(model: TakesPart) -> tuple[str, ...]:
@@ -72,20 +61,9 @@ def _plans(model: TakesPart) -> Iterator[str]:
     if model.spec.plan_ref:
         yield model.spec.plan_ref.name
     yield from (entry.plan_ref.name for entry in model.spec.promotions if entry.plan_ref)
-    if (held := _held(model, model.status.plan)) and held.plan:
-        yield held.plan
+    yield from (held.plan for held in _held(model) if held.plan)
 
 
-def _held(model: TakesPart, plan: PlanStatus | None) -> Held | None:
-    if plan is None or not plan.until or not (plan.reason or "").startswith(REASON):
-        return None
-    try:
-        until = datetime.fromisoformat(plan.until)
-    except ValueError:
-        return None
-    if until.tzinfo is None:
-        return None
+def _held(model: TakesPart) -> tuple[Held, ...]:
     clones = model.status.clones if isinstance(model, SellerVM) else None
-    floor, ceiling = (clones.floor, clones.ceiling) if clones else (0, 0)
-    name = (plan.reason or "").removeprefix(REASON)
-    return Held(name, plan.target or plan.current, floor, ceiling, until.astimezone(UTC))
+    return read(model.status.plan, clones.floor if clones else 0, clones.ceiling if clones else 0)

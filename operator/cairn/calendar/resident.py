@@ -66,6 +66,6 @@ def promotion_names(who: Iterable[Participant]) -> set[str]:
 
 
 def plan_names(who: Iterable[Participant]) -> set[str]:
-    found = {name for one in who for name in (one.base_plan, one.held.plan if one.held else None)}
+    found = {name for one in who for name in (one.base_plan, *(held.plan for held in one.held))}
     found |= {entry.plan_ref.name for one in who for entry in one.promotions if entry.plan_ref}
     return {name for name in found if name}

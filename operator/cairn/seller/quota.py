@@ -51,7 +51,7 @@ def _lowered(live: Decimal | None, wanted: Decimal, held: Decimal) -> Decimal:
 
 def next_change(home: Home, now: datetime) -> datetime | None:
     """When the quota changes by the calendar."""
-    held = (one.who.held.until for one, _ in home.members if one.who.held)
+    held = (held.until for one, _ in home.members for held in one.who.held if held.until)
     return min((moment for moment in (*edges(home.promotions, now, LEAD), *held) if moment > now), default=None)
 
 

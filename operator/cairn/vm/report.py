@@ -11,6 +11,7 @@ from cairn.api import pods, vm_size
 from cairn.api.conditions import Condition, Reason, not_ready, progressing, ready
 from cairn.api.resources import VIRTUALMACHINE, VMI, Obj
 from cairn.api.sellervm import SellerVM
+from cairn.calendar import held
 from cairn.calendar.freeze import show
 from cairn.engine.kind import Observed
 from cairn.vm import decide, disk, image, network, resize
@@ -152,10 +153,13 @@ def status(case: Case) -> Obj:
 def _plan(case: Case) -> Obj | None:
     """The plan whose size runs, and where it is going; `until` and `reason` while a promotion holds it."""
     capacity = case.capacity
+    raised: Obj = {}
+    if capacity.until and capacity.reason:
+        raised = {"until": show(capacity.until), "reason": capacity.reason[:300]}
+    if promotions := held.spelled(capacity.held):
+        raised["promotions"] = promotions
     if capacity.plan is None:  # resources of its own: what holds its clones must be said all the same
-        if not (capacity.until and capacity.reason):
-            return None
-        return {"until": show(capacity.until), "reason": capacity.reason[:300]}
+        return raised or None
     base = case.vm.spec.plan_ref.name if case.vm.spec.plan_ref else None
     has = resize.in_guest(case.base.instance)
     if not resize.started(case.base.instance) or has == case.wanted:
@@ -168,9 +172,7 @@ def _plan(case: Case) -> Obj | None:
     plan: Obj = {"current": current}
     if capacity.plan != plan["current"] or (capacity.reason and capacity.plan != base):
         plan["target"] = capacity.plan
-    if capacity.until and capacity.reason:
-        plan |= {"until": show(capacity.until), "reason": capacity.reason[:300]}
-    return plan
+    return plan | raised
 
 
 def kept(vm: SellerVM, observed: Observed) -> Obj:

@@ -24,6 +24,7 @@ from cairn.calendar.capacity import (
     wanted_plans,
     wanted_promotions,
 )
+from cairn.calendar.held import spelled
 from unit.calendar.world import HOUR, PLANS, again, machine, once, plan, promotion, taking_part, utc
 
 ENTRY = {"name": "double-11", "planRef": {"name": "vm.large"}, "replicas": {"min": 21, "max": 40}}
@@ -270,7 +271,7 @@ def test_administrator_ends_the_raise_by_an_edit() -> None:
     ],
 )
 def test_status_that_holds_no_raise_is_none(plan: dict[str, str]) -> None:
-    assert participant(machine(ENTRY, status={"plan": plan})).held is None
+    assert participant(machine(ENTRY, status={"plan": plan})).held == ()
 
 
 def test_every_kind_takes_part() -> None:
@@ -310,7 +311,87 @@ def test_every_kind_takes_part() -> None:
 
 def test_held_is_read_from_status() -> None:
     who = participant(machine(ENTRY, status=status(at(START))))
-    assert who.held == Held("double-11", "vm.large", 21, 40, START + 36 * HOUR)
+    assert who.held == (Held("double-11", "vm.large", 21, 40, START + 36 * HOUR),)
+
+
+def kept(*entries: dict[str, Any], at: datetime, known: dict[str, Promotion], **spec: Any) -> Participant:
+    """As status keeps it for later."""
+    told = spelled(capacity(taking_part(*entries, **spec), known, PLANS, at).held)
+    return participant(machine(*entries, status={"plan": {"current": "vm.small", "promotions": told}}, **spec))
+
+
+A = {"name": "a", "replicas": {"min": 20, "max": 30}}
+B = {"name": "b", "planRef": {"name": "vm.large"}}
+BOTH = {
+    "a": once("2026-11-11T00:00", "4h", name="a", timeZone="UTC", warmUp="0", coolDown="1h", freeze=False),
+    "b": once("2026-11-11T00:00", "24h", name="b", timeZone="UTC", warmUp="0", coolDown="2h", freeze=False),
+}
+
+
+@pytest.mark.parametrize(
+    ("left", "early", "late"),
+    [
+        pytest.param((), ("vm.large", 20, 30), ("vm.large", 1, 3), id="both went"),
+        pytest.param(("b",), ("vm.large", 20, 30), ("vm.large", 1, 3), id="the one that ends first"),
+        pytest.param(("a",), ("vm.large", 20, 30), ("vm.large", 1, 3), id="the one that ends last"),
+    ],
+)
+def test_each_promotion_that_vanishes_is_held_to_its_own_end(left: Any, early: Any, late: Any) -> None:
+    who = kept(A, B, at=START + HOUR, known=BOTH)
+    known = {name: BOTH[name] for name in left}
+    for hours, expected in ((2, early), (5, late), (25, late), (26, ("vm.small", 1, 3))):
+        found = capacity(who, known, PLANS, START + hours * HOUR)
+        assert (found.plan, found.floor, found.ceiling) == expected, hours
+
+
+def test_freeze_alone_is_held_to_its_end() -> None:
+    who = kept({"name": "double-11"}, at=START, known={"double-11": SALE})
+    found = capacity(who, {}, PLANS, START + 23 * HOUR)
+    assert (found.frozen_until, found.reason, found.floor) == (START + 24 * HOUR, "", 1)
+    assert capacity(who, {}, PLANS, START + 24 * HOUR).frozen_until is None
+
+
+def test_clones_that_an_entry_asks_for_only_since_it_is_held_are_not_raised_nor_others_cut() -> None:
+    told = spelled(capacity(taking_part(B), BOTH, PLANS, START).held)
+    more = B | {"replicas": {"min": 5, "max": 9}}
+    who = participant(machine(more, status={"plan": {"current": "vm.small", "promotions": told}}))
+    found = capacity(who, {}, PLANS, START + HOUR)
+    assert (found.plan, found.floor, found.ceiling) == ("vm.large", 1, 3)
+
+
+def deprecated(name: str) -> dict[str, Any]:
+    spec = PLANS[name].spec.model_copy(update={"deprecated": True})
+    return {**PLANS, name: PLANS[name].model_copy(update={"spec": spec})}
+
+
+@pytest.mark.parametrize("known", [{"double-11": SALE}, {}], ids=["there", "not there yet"])
+def test_plan_that_an_entry_was_given_stays_though_it_is_deprecated_before_the_window(
+    known: dict[str, Promotion],
+) -> None:
+    who = kept(ENTRY, at=utc("2026-11-01"), known=known)
+    for moment in (utc("2026-11-02"), START):
+        found = capacity(who, {"double-11": SALE}, deprecated("vm.large"), moment)
+        assert (Reason.PLAN_DEPRECATED in [reason for reason, _ in found.unresolved], found.held[0].plan) == (
+            False,
+            "vm.large",
+        )
+    assert found.plan == "vm.large"
+
+
+def test_deprecated_plan_below_another_is_not_taken_from_who_is_in_it() -> None:
+    huge = {"name": "a", "planRef": {"name": "vm.huge"}}
+    who = kept(huge, B, at=START, known=BOTH)
+    found = capacity(who, BOTH, deprecated("vm.large"), START + 6 * HOUR)
+    assert found.plan == "vm.large"
+    assert Reason.PLAN_DEPRECATED not in [reason for reason, _ in found.unresolved]
+
+
+def test_deprecated_plan_that_nobody_was_given_is_named_with_field_value_and_remedy() -> None:
+    found = capacity(taking_part(ENTRY), {"double-11": SALE}, deprecated("vm.large"), utc("2026-11-01"))
+    assert found.held == ()
+    assert conditions(found)[0].message == (
+        "spec.promotions[double-11].planRef: ServicePlan vm.large is deprecated and takes no new users: name another"
+    )
 
 
 def test_next_is_found_behind_a_hundred_windows_that_change_nothing() -> None:

@@ -14,9 +14,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from cairn.api.promotion import Promotion
-from cairn.api.schedule import Replicas, VMParticipation
+from cairn.api.schedule import PlanStatus, Replicas, VMParticipation
 from cairn.calendar import windows
 from cairn.calendar.capacity import Capacity, Held, Participant, capacity, timeline
+from cairn.calendar.held import read, spelled
 from cairn.calendar.windows import Interval, intervals
 from unit.calendar.world import PLANS, Known, entries, moments, once, promotions, taking_part, utc, worlds
 
@@ -205,7 +206,7 @@ def test_what_is_held_is_what_it_was_until_its_end_and_no_longer(
     who, calm, now, later = raised_now
     was = look((who, {"a": calm}), now)
     assert was.until is not None
-    held = Held("a", was.plan, was.floor, was.ceiling, was.until)
+    held = (Held("a", was.plan, was.floor, was.ceiling, was.until),)
     gone = calm.model_copy(update={"spec": calm.spec.model_copy(update={"suspend": True})})
     found = look((replace(who, held=held), {"a": gone} if suspended else {}), later)
     if later < was.until:
@@ -223,5 +224,36 @@ def test_held_counts_for_nothing_while_its_promotion_is_to_be_had(scene: Scene) 
     who, known = world
     names = [entry.name for entry in who.promotions if entry.name in known and not known[entry.name].spec.suspend]
     assume(names)
-    held = Held(names[0], "vm.huge", 500, 900, now + timedelta(days=9))
+    held = (Held(names[0], "vm.huge", 500, 900, now + timedelta(days=9)),)
     assert look((replace(who, held=held), known), now) == look(world, now)
+
+
+@given(scenes(), st.sets(st.sampled_from(["a", "b", "c"])), st.integers(0, 3000))
+def test_each_promotion_that_vanishes_is_held_as_status_says_and_no_other(
+    scene: Scene, gone: set[str], later: int
+) -> None:
+    """Together with what is left: nothing that was promised comes down early, and nothing is held that went on."""
+    (who, known), now = scene
+    known = {name: made for name, made in known.items() if not made.spec.suspend}
+    was, then = look((who, known), now), now + timedelta(minutes=later)
+    status = PlanStatus.model_validate({"promotions": spelled(was.held)})
+    left = {name: made for name, made in known.items() if name not in gone}
+
+    found = look((replace(who, held=read(status, 0, 0)), left), then)
+    rest = look((who, left), then)
+    held = [one for one in was.held if one.promotion not in left and one.until and then < one.until]
+
+    assert found.floor == max([rest.floor, *(one.floor for one in held)])
+    ends = [one.until for one in held if one.until and raises_size(who, one.promotion)]
+    assert found.until == max([*ends, *([rest.until] if rest.until else [])], default=None)
+    order = ["vm.missing", "vm.tiny", "vm.small", "vm.large", "vm.huge"]
+    assert found.plan == max([rest.plan or "", *(one.plan for one in held if one.plan)], key=order.index)
+    assert found.ceiling >= found.floor
+    if not held:
+        assert found == rest
+
+
+def raises_size(who: Participant, name: str) -> bool:
+    """Whether an entry does not only freeze."""
+    entry = next(entry for entry in who.promotions if entry.name == name)
+    return bool(entry.plan_ref or getattr(entry, "replicas", None))

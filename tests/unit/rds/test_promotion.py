@@ -127,7 +127,11 @@ def test_memory_that_is_still_in_use_is_said_and_the_rest_is_given_back() -> Non
     assert pending
     assert "less memory (2Gi to 512Mi), which is still in use: below usage" in pending.message
     assert got.conditions[0].reason is Reason.READY
-    assert got.status["plan"] == {"current": "db.large", "target": "db.small"}
+    assert got.status["plan"] == {
+        "current": "db.large",
+        "target": "db.small",
+        "promotions": [{"name": "double-11", "plan": "db.large"}],
+    }
 
 
 def test_pod_that_dies_in_the_window_comes_back_raised_and_shrinks_without_a_restart() -> None:

@@ -52,6 +52,7 @@ def test_promotion_raises_the_running_guest_live_and_says_how_far_it_is() -> Non
         "target": "vm.huge",
         "until": "2026-11-22T15:00:00Z",
         "reason": "Promotion/double-11",
+        "promotions": [{"name": "double-11", "plan": "vm.huge", "until": "2026-11-22T15:00:00Z"}],
     }
     assert got.status["next"]["at"] == "2026-11-22T14:00:00Z"
 
@@ -62,7 +63,12 @@ def test_machine_with_resources_of_its_own_says_what_holds_its_clones() -> None:
     obj = world.vm(resources={"cpu": "2", "memory": "4Gi"}, disk={"size": "10Gi"}, promotions=clones)
     observed = world.standing(obj, refs=(world.promotion(),))
     got = world.plan(obj, observed)
-    assert got.status["plan"] == {"until": "2026-11-22T15:00:00Z", "reason": "Promotion/double-11"}
+    until = "2026-11-22T15:00:00Z"
+    assert got.status["plan"] == {
+        "until": until,
+        "reason": "Promotion/double-11",
+        "promotions": [{"name": "double-11", "floor": 3, "ceiling": 5, "until": until}],
+    }
     obj["status"] = {**got.status, "conditions": []}
     later = world.plan(obj, world.standing(obj))
     assert (later.status["clones"]["floor"], later.status["clones"]["ceiling"]) == (3, 5)

@@ -64,19 +64,20 @@ async def test_two_replicas_never_may_both_write(transport: Transport, namespace
             assert sum(e.leads() for e in elections.values()) <= 1
             await asyncio.sleep(0.005)
 
-    async with asyncio.timeout(60):
-        tasks = [asyncio.create_task(t) for t in (replica(0), replica(1), never_both())]
+    tasks = [asyncio.create_task(t) for t in (replica(0), replica(1), never_both())]
 
-        async def changed_hands() -> bool:
-            assert not tasks[2].done(), tasks[2].exception()
-            return len(terms_led) >= 4
+    async def changed_hands() -> bool:
+        for task in tasks:
+            if task.done():
+                task.result()
+        return len(terms_led) >= 4
 
-        try:
-            await until("it changed hands", changed_hands, seconds=60)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+    try:
+        await until("it changed hands", changed_hands, seconds=240)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def test_write_without_the_lease_is_not_sent(transport: Transport, namespace: str) -> None:

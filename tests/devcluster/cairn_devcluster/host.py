@@ -8,6 +8,7 @@ import platform
 import shutil
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from . import base
@@ -23,6 +24,8 @@ NODE_PACKAGES = {
 }  # fmt: skip
 # All pods weigh as one of the host's processes unless told so, and on a busy machine their probes kill them.
 _WEIGHTS = {"cpu.shares": "32768", "cpu.weight": "3000"}
+_INOTIFY_INSTANCES = Path("/proc/sys/fs/inotify/max_user_instances")
+_INSTANCES_NEEDED = 1024  # a node with KubeVirt takes about 40 of the 128 that root has by default
 _KERNEL_MODULES = ("overlay", "br_netfilter", "loop", "xfs", "iptable_nat", "xt_comment")
 _WAY_ON = "run as root on Debian, or, for the demo, set CAIRN_KUBECONFIG to the kubeconfig of a kind cluster"
 
@@ -50,6 +53,14 @@ def require_nodes() -> None:
     require_packages("to run nodes of the dev cluster", NODE_PACKAGES)
     if modprobe := shutil.which("modprobe", path="/usr/sbin:/sbin"):  # those not built in; a failure shows at use
         subprocess.run([modprobe, "-qa", *_KERNEL_MODULES], check=False, stderr=subprocess.DEVNULL)
+    _raise_inotify_limit()
+
+
+def _raise_inotify_limit() -> None:
+    """For a few clusters at once; a machine that allows more keeps it, and one that can't be changed says so later."""
+    if int(_INOTIFY_INSTANCES.read_text()) < _INSTANCES_NEEDED:
+        with suppress(OSError):
+            _INOTIFY_INSTANCES.write_text(f"{_INSTANCES_NEEDED}\n")
 
 
 def _ip(*args: str, check: bool = True) -> bool:

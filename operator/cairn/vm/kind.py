@@ -69,9 +69,7 @@ class SellerVMKind:
         self._platform = platform
 
     def unwatched(self, obj: Obj) -> Iterable[Ref]:
-        vm = parsed(SellerVM, obj)
-        if isinstance(vm, SellerVM) and (vm.spec.ssh or vm.spec.cloud_init or _was_changed(vm)):
-            yield Ref(SECRET, vm.metadata.namespace, f"{vm.metadata.name}-init")
+        return ()
 
     def wants(self, obj: Obj, seen: Observed) -> Iterable[Want]:
         vm = parsed(SellerVM, obj)
@@ -105,11 +103,6 @@ class SellerVMKind:
         vm = parsed(SellerVM, obj)
         if isinstance(vm, SellerVM):
             await act(action, vm, observed, io)
-
-
-def _was_changed(vm: SellerVM) -> bool:
-    """Whether an earlier spec may have had what this one has not, and nobody has looked since."""
-    return vm.status.observed_generation not in (None, vm.metadata.generation)
 
 
 def _secrets(vm: SellerVM) -> Iterable[Ref]:

@@ -40,7 +40,8 @@ def labels(name: str) -> dict[str, str]:
 
 
 def init_name(name: str) -> str:
-    return f"{name}-init"
+    """Secret with the clones' user data. Not `<name>-init`: that is what people call the Secret of their own."""
+    return f"{name}-peak-init"
 
 
 def pool(clone: Clone, replicas: int | None = None) -> Obj:

@@ -111,8 +111,8 @@ def test_pool_of_a_base_with_user_data_says_which_secret_becomes_which() -> None
 
     args = peaks.deeds(part)["create-pool"].args
     volumes = args["pool"]["spec"]["virtualMachineTemplate"]["spec"]["template"]["spec"]["volumes"]
-    assert args["init"] == {"of": "shop-user-data", "secret": "shop-init"}
-    assert {"name": "cloudinit", "cloudInitNoCloud": {"secretRef": {"name": "shop-init"}}} in volumes
+    assert args["init"] == {"of": "shop-user-data", "secret": "shop-peak-init"}
+    assert {"name": "cloudinit", "cloudInitNoCloud": {"secretRef": {"name": "shop-peak-init"}}} in volumes
 
 
 def test_clones_come_up_by_bursts() -> None:

@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cairn.api.signing import signature
 from cairn.bus.admin import consumer_info
 from cairn.bus.connection import BusError
 from cairn.datasets import shipped
-from cairn.gateway.auth import signature
 from cairn.sql.postgresql import Target
 from data.bus import Bus
 from data.servers import free_port, until

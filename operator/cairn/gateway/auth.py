@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import time
 from collections.abc import Iterable
 from pathlib import Path
+
+from cairn.api.signing import signature
 
 MAX_SKEW_SECONDS = 300
 
@@ -44,12 +45,6 @@ class Keys:
         if not keys or min(map(len, keys)) < 16:
             raise ValueError(f"{self._file}: a key has at least 16 characters, one key a line")
         self._keys, self._stamp = keys, stamp
-
-
-def signature(key: bytes, method: str, path: str, timestamp: str, body: bytes) -> str:
-    """Hex HMAC-SHA256 over method, path, timestamp and the body's SHA-256, one a line."""
-    text = "\n".join((method, path, timestamp, hashlib.sha256(body).hexdigest()))
-    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
 
 
 def refusal(keys: Iterable[bytes], method: str, path: str, timestamp: str, given: str, body: bytes) -> str | None:

@@ -116,7 +116,7 @@ async def grant_push(conn: Connection, database: str, role: str, tables: tuple[s
     async with conn.transaction():
         await conn.execute(f"GRANT CONNECT, TEMPORARY ON DATABASE {identifier(database)} TO {who}")
         await conn.execute(f"GRANT USAGE ON SCHEMA sys_info TO {who}")
-        for table in (*tables, "jdp_quarantine"):
+        for table in (*tables, "jdp_quarantine", "jdp_audit", "jdp_backfill"):
             await conn.execute(f"GRANT SELECT, INSERT, UPDATE ON {qualified('sys_info', table)} TO {who}")
         await conn.execute(f"GRANT SELECT, UPDATE ON sys_info.jdp_cursor TO {who}")
 

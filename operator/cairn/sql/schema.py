@@ -20,7 +20,7 @@ from cairn.sql.locks import end_holders
 from cairn.sql.postgresql import Connection
 from cairn.sql.quoting import identifier, literal, qualified
 
-MIGRATIONS: tuple[tuple[int, str], ...] = ((1, "foundation"),)
+MIGRATIONS: tuple[tuple[int, str], ...] = ((1, "foundation"), (2, "proof"))
 """Number and name of each step; its SQL is `migrations/<number>-<name>.sql`. Add, never edit."""
 
 SCHEMA_VERSION = MIGRATIONS[-1][0]

@@ -42,7 +42,7 @@ def statements(dataset: Dataset) -> Statements:
     values = (*(column.name for column in dataset.columns), "jdp_hashcode", "jdp_response")
     names = ", ".join(map(identifier, values))
     modified = identifier(dataset.modified)
-    same = f"t.{modified} = EXCLUDED.{modified} AND t.jdp_hashcode = EXCLUDED.jdp_hashcode"
+    same = " AND ".join(f"t.{name} = EXCLUDED.{name}" for name in (modified, "jdp_hashcode", "jdp_response"))
     updates = [f"{identifier(name)} = EXCLUDED.{identifier(name)}" for name in values if name != dataset.key]
     updates += [
         f"{name} = CASE WHEN {same} THEN t.{name} ELSE EXCLUDED.{name} END" for name in ("jdp_modified", "jdp_seq")

@@ -53,6 +53,25 @@ class DatabaseConfig(_Setting):
         )
 
 
+class ProofConfig(_Setting):
+    """The platform's side, to fetch history from and to compare with. seller: whose records they are."""
+
+    url: Annotated[str, Field(pattern=r"^https?://")]
+    seller: Annotated[str, Field(pattern=r"^[0-9]{1,20}$")]
+    key_file: Path
+    ca_file: Path | None = None
+    history_days: Annotated[int, Field(ge=0, le=90)] = 0
+    max_rows_per_second: Annotated[int, Field(ge=1, le=100_000)] = 500
+    repair: bool = True
+
+    def key(self) -> bytes:
+        """Read at every request."""
+        return self.key_file.read_bytes().strip()
+
+    def ca(self) -> bytes | None:
+        return self.ca_file.read_bytes() if self.ca_file else None
+
+
 class WorkerConfig(_Setting):
     """subscription: namespace/name, for logs and metrics. shops: nick by id; records of any other are quarantined."""
 
@@ -61,6 +80,7 @@ class WorkerConfig(_Setting):
     database: DatabaseConfig
     datasets: Annotated[tuple[Dataset, ...], Field(min_length=1)]
     shops: Annotated[dict[str, str], Field(min_length=1)]
+    proof: ProofConfig | None = None
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 9090
     budget_bytes: Annotated[int, Field(ge=4 * 1024 * 1024)] = 32 * 1024 * 1024
     """Bytes of messages that may be in memory at a time; the process needs about four times as much."""

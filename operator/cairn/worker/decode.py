@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from cairn.api.dataset import Dataset, StoredColumn
 from cairn.api.record import BadRecordError, number, peeker, seconds, wall_clock
-from cairn.bus.pack import BadPackError, Pack, Record, decode
+from cairn.bus.pack import BadPackError, Pack, Record, decode, digest
 from cairn.bus.pull import Message
 from cairn.sql.rows import Order, Poison, Row
 
 WHOLE = -1
+FETCHED = "source"
+"""jdp_quarantine.stream of records that were asked for: history and repairs."""
 
 
 class Place(NamedTuple):
@@ -72,6 +75,33 @@ class Decoder:
             text = f"published under {pack.subject!r}, arrived under {message.subject!r}"
             return Decoded(poison=[self._whole(message, place, "WRONG_SUBJECT", text)])
         return self._pack(pack, place, nick)
+
+    def read(self, payload: bytes, shop: str, done: Decoded) -> Row | None:
+        """One record that was fetched, not pushed, with the version 0. None: it went to `done.poison`."""
+        nick = self._shops.get(shop)
+        key, hashed = None, digest(payload)
+        try:
+            found = self._peek(payload)
+            key = number(self._dataset.key, found[self._key])
+            modified = seconds(wall_clock(self._dataset.modified, found[self._modified]))
+            row = Row(*self._row(Record(key, modified, 0, hashed, payload), 0, nick, done), (FETCHED, key, WHOLE))
+        except BadRecordError as error:
+            place = (f"{FETCHED}/{shop}", key or 0, int.from_bytes(hashed[:4], "big", signed=True))
+            known = None if key is None else str(key)
+            done.poison.append(
+                Poison(self._dataset.name, known, nick, *place, error.code, None, str(error)[:500], payload)
+            )
+            return None
+        return row
+
+    def place(self, payload: bytes) -> tuple[datetime, int] | None:
+        """(modified, key) of a record that may be no row for other reasons."""
+        try:
+            found = self._peek(payload)
+            modified = wall_clock(self._dataset.modified, found[self._modified])
+            return modified, number(self._dataset.key, found[self._key])
+        except BadRecordError:
+            return None
 
     def _pack(self, pack: Pack, place: Place, nick: str | None) -> Decoded:
         done = Decoded(published_us=pack.published_us)

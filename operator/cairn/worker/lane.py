@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from nats.errors import Error as NatsError
 
 from cairn.bus.pull import Message, Puller
-from cairn.worker.apply import Applier
+from cairn.sql.rows import Poison, Row
+from cairn.worker.apply import Applier, Total
 from cairn.worker.decode import Decoded, Decoder, Place
 from cairn.worker.metrics import LaneMetrics, Metrics
 
@@ -65,6 +66,15 @@ class Budget:
         return self.limit - self.bytes
 
 
+@dataclass(slots=True, eq=False)
+class _Asked:
+    """Rows that were fetched, not pushed, and who waits until they are committed."""
+
+    rows: Sequence[Row]
+    poison: Sequence[Poison]
+    done: asyncio.Future[Total]
+
+
 class Lane:
     """For one dataset. `offer` hands it a message; `run` is its task."""
 
@@ -73,10 +83,13 @@ class Lane:
         self._lane, self._metrics = lane, metrics
         self._arrived: deque[Held] = deque()
         self._ready: deque[tuple[Held, Decoded]] = deque()
+        self._asked: deque[_Asked] = deque()
         self._news = asyncio.Event()
         self._rows = BATCH_ROWS[1]
         self._writing = False
         self._stopping = False
+        self.through_us = 0
+        """What was published up to here is committed, unix µs: the bus hands out in order. 0: nobody knows yet."""
 
     def offer(self, held: Held) -> None:
         if not self.busy:
@@ -84,10 +97,20 @@ class Lane:
         self._arrived.append(held)
         self._news.set()
 
+    async def bring_in(self, rows: Sequence[Row], poison: Sequence[Poison]) -> Total:
+        """Write what was fetched from the platform, by the session and under the guard of what is pushed. Committed on
+        return. One at a time, behind a batch of what is pushed: a live order never waits for more than one of these."""
+        if not self.busy:
+            self.applier.tried = time.monotonic()
+        asked = _Asked(rows, poison, asyncio.get_running_loop().create_future())
+        self._asked.append(asked)
+        self._news.set()
+        return await asked.done
+
     @property
     def busy(self) -> bool:
         """Something waits or is being written."""
-        return self._writing or bool(self._arrived) or bool(self._ready)
+        return self._writing or bool(self._arrived) or bool(self._ready) or bool(self._asked)
 
     def stop(self) -> None:
         """Finish the transaction under way, acknowledge it, and end `run`."""
@@ -116,15 +139,27 @@ class Lane:
 
     async def _write(self) -> None:
         while not self._stopping:
-            if not self._ready:
+            if self._ready:
+                self._writing = True
+                await self._batch(self._take())
+                self._writing = False
+            if self._asked and not self._stopping:
+                self._writing = True
+                await self._fetched(self._asked.popleft())
+                self._writing = False
+            if not self._ready and not self._asked:
                 if not self._arrived:
                     self._news.clear()
                     await self._news.wait()
                 await asyncio.sleep(0)
-                continue
-            self._writing = True
-            await self._batch(self._take())
-            self._writing = False
+
+    async def _fetched(self, asked: _Asked) -> None:
+        if asked.done.cancelled():
+            return
+        total = await self.applier.apply(asked.rows, asked.poison)
+        self._count(total)
+        if not asked.done.cancelled():
+            asked.done.set_result(total)
 
     def _take(self) -> list[tuple[Held, Decoded]]:
         taken = [self._ready.popleft()]
@@ -144,12 +179,16 @@ class Lane:
         for _, decoded in taken:
             if decoded.published_us is not None:
                 self._lane.freshness.observe(max(0, now - decoded.published_us) / 1e6)
-        self._lane.inserted.inc(total.inserted)
-        self._lane.updated.inc(total.updated)
-        self._lane.stale.inc(total.stale)
+                self.through_us = max(self.through_us, decoded.published_us)
+        self._count(total)
         self._lane.batch.observe(len(rows) + len(poison))
         self._resize(took, full=len(rows) >= self._rows // 2)
         await self._acknowledge([held for held, _ in taken])
+
+    def _count(self, total: Total) -> None:
+        self._lane.inserted.inc(total.inserted)
+        self._lane.updated.inc(total.updated)
+        self._lane.stale.inc(total.stale)
 
     def _resize(self, took: float, *, full: bool) -> None:
         least, _, most = BATCH_ROWS

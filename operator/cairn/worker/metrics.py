@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from cairn.sql.ledger import Window
 
 FRESHNESS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
 COMMIT = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 30.0)
@@ -27,6 +30,28 @@ class LaneMetrics:
     commit: Histogram
     batch: Histogram
     breaker: Gauge
+
+
+@dataclass(frozen=True, slots=True)
+class ProofMetrics:
+    """What the platform has against what stands."""
+
+    subscription: str
+    backfilled: Counter
+    repaired: Counter
+    failed: Counter
+    authorized: Gauge
+    different: Gauge
+    audited: Gauge
+
+    def stands(self, dataset: str, shop: str, windows: Sequence[Window]) -> None:
+        """What the book says of all hours that can be proven."""
+        for what in ("missing", "stale", "wrong", "quarantined", "extra"):
+            total = sum(getattr(window, what) for window in windows)
+            self.different.labels(self.subscription, dataset, shop, what).set(total)
+        if windows:
+            newest = max(window.at for window in windows).timestamp()
+            self.audited.labels(self.subscription, dataset, shop).set(newest)
 
 
 class Metrics:
@@ -75,6 +100,22 @@ class Metrics:
 
     def error(self, dataset: str, kind: str, code: str) -> None:
         self._errors.labels(self._subscription, dataset, kind, code).inc()
+
+    def proof(self) -> ProofMetrics:
+        """Those of what is held against the platform."""
+        of, at = ("subscription",), (self._subscription,)
+        gauge, counter = self._gauge, self._counter
+        return ProofMetrics(
+            subscription=self._subscription,
+            backfilled=counter("backfill_records", "Records of the history that were brought in", (*of, "dataset")),
+            repaired=counter("audit_repaired_rows", "Rows that were mended", (*of, "dataset")),
+            failed=counter("audit_failures", "Passes that ended early", (*of, "error")),
+            authorized=gauge("authorized", "0 while the platform refuses the seller's authorisation", of).labels(*at),
+            different=gauge("audit_rows", "Records that differ from the platform's", (*of, "dataset", "shop", "what")),
+            audited=gauge(
+                "audit_last_success_timestamp_seconds", "When an hour was last compared", (*of, "dataset", "shop")
+            ),
+        )
 
     def _counter(self, name: str, text: str, labels: tuple[str, ...]) -> Counter:
         return Counter(f"cairn_push_{name}", text, labels, registry=self.registry)

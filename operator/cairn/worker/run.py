@@ -6,17 +6,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+from collections.abc import Mapping
 
 from aiohttp import web
 
 from cairn.api.dataset import Dataset
+from cairn.sql.ledger import Ledger
 from cairn.sql.writer import Writer
 from cairn.worker.apply import Applier, Sink
-from cairn.worker.config import WorkerConfig
+from cairn.worker.config import ProofConfig, WorkerConfig
 from cairn.worker.decode import Decoder
 from cairn.worker.http import application
 from cairn.worker.lane import Budget, Lane
-from cairn.worker.metrics import Metrics
+from cairn.worker.metrics import Metrics, ProofMetrics
+from cairn.worker.proof.auditor import Feed
+from cairn.worker.proof.http_source import HttpSource
+from cairn.worker.proof.keeper import Keeper
 from cairn.worker.service import Worker
 
 log = logging.getLogger(__name__)
@@ -25,6 +30,22 @@ log = logging.getLogger(__name__)
 def sink(config: WorkerConfig, dataset: Dataset) -> Sink:
     """The session of a lane."""
     return Writer(config.database.target, dataset, f"cairn-push {config.subscription}")
+
+
+async def prove(config: WorkerConfig, proof: ProofConfig, lanes: Mapping[str, Lane], metrics: ProofMetrics) -> None:
+    """Until cancelled: hold what stands against the platform."""
+    feeds = [
+        Feed(dataset, shop, nick, Decoder(dataset, config.shops), lanes[dataset.name])
+        for dataset in config.datasets
+        for shop, nick in config.shops.items()
+    ]
+    ledgers = [Ledger(config.database.target, f"cairn-proof {config.subscription}") for _ in range(2)]
+    async with HttpSource(proof.url, proof.seller, proof.key, proof.ca()) as source:
+        try:
+            await Keeper(proof, source, (ledgers[0], ledgers[1]), feeds, metrics).run()
+        finally:
+            for ledger in ledgers:
+                await ledger.close()
 
 
 def assemble(config: WorkerConfig) -> tuple[Worker, Metrics]:
@@ -48,7 +69,15 @@ async def serve(config: WorkerConfig, host: str = "0.0.0.0") -> None:  # noqa: S
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, worker.stop)
     log.info("%s: datasets %s", config.subscription, ", ".join(dataset.name for dataset in config.datasets))
+    proving = (
+        asyncio.create_task(prove(config, config.proof, worker.lanes, metrics.proof()), name="proof")
+        if config.proof
+        else None
+    )
     try:
         await worker.run()
     finally:
+        if proving is not None:
+            proving.cancel()
+            await asyncio.gather(proving, return_exceptions=True)
         await runner.cleanup()

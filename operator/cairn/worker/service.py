@@ -14,7 +14,7 @@ from contextlib import suppress
 
 from nats.errors import Error as NatsError
 
-from cairn.bus.admin import ACK_WAIT_SECONDS
+from cairn.bus.admin import ACK_WAIT_SECONDS, ConsumerFacts
 from cairn.bus.connection import BusError, Client, connect
 from cairn.bus.pull import MIN_ROOM, Message, Puller
 from cairn.worker.config import WorkerConfig
@@ -42,6 +42,11 @@ class Worker:
         self._stopping = asyncio.Event()
         self._puller: Puller | None = None
         self._foreign: set[str] = set()
+
+    @property
+    def lanes(self) -> Mapping[str, Lane]:
+        """By dataset."""
+        return self._lanes
 
     def stop(self) -> None:
         self._stopping.set()
@@ -106,11 +111,15 @@ class Worker:
     async def _pull(self, client: Client) -> None:
         config = self._config.bus
         puller = Puller(client, config.stream, config.consumer)
+        asked_us = time.time_ns() // 1000
         facts = await puller.start()
         if not facts.epoch:
             raise BusError(f"consumer {config.consumer} does not say when its stream was made: it is not Cairn's")
         log.info("bus: consumer %s, %d messages pending", config.consumer, facts.pending)
         self._puller, self._foreign = puller, set()
+        for lane in self._lanes.values():
+            lane.through_us = 0  # what was handed out before comes again, older than what was committed last
+        self._caught_up(facts, asked_us)
         while True:
             room = await self._budget.room(MIN_ROOM, MAX_MESSAGES)
             for message in await puller.fetch(MAX_MESSAGES - len(self._budget.held), room):
@@ -149,8 +158,16 @@ class Worker:
                 if self._puller is not None:
                     await self._look(self._puller)
 
+    def _caught_up(self, facts: ConsumerFacts, asked_us: int) -> None:
+        """Everything that was published before the bus was asked is committed."""
+        if not facts.pending and not facts.unacknowledged:
+            for lane in self._lanes.values():
+                lane.through_us = max(lane.through_us, asked_us)
+
     async def _look(self, puller: Puller) -> None:
+        asked_us = time.time_ns() // 1000
         facts = await puller.info()
+        self._caught_up(facts, asked_us)
         self._metrics.pending.set(facts.pending + facts.unacknowledged)
         self._metrics.stalls.inc(puller.stalls)
         puller.stalls = 0

@@ -14,11 +14,12 @@ import pytest
 import pytest_asyncio
 from aiohttp.test_utils import TestClient, TestServer
 
+from cairn.api.signing import signature
 from cairn.bus.connection import BusError, BusFullError
 from cairn.bus.pack import Pack
 from cairn.datasets import shipped
 from cairn.gateway.app import MAX_REQUESTS, Gateway
-from cairn.gateway.auth import Keys, signature
+from cairn.gateway.auth import Keys
 from cairn.gateway.check import MAX_BODY
 
 PATH = "/v1/push/2088/55501/trades"

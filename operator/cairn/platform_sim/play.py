@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Double 11 as one shop sees it: orders in four versions each, some told late, some twice, all shuffled. Pure.
+
+Deterministic in (orders, day, first, seed). An order's versions differ in status and time; every one is of one article.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+STEPS = (
+    ("WAIT_BUYER_PAY", timedelta(0)),
+    ("WAIT_SELLER_SEND_GOODS", timedelta(minutes=2)),
+    ("WAIT_BUYER_CONFIRM_GOODS", timedelta(hours=5)),
+    ("TRADE_FINISHED", timedelta(days=3)),
+)
+LATE, TWICE = 0.05, 0.03
+"""Shares of versions that are told long after they happened, and that are told again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """day: when the orders are made. first: the first order's number."""
+
+    orders: int
+    nick: str
+    day: datetime
+    first: int = 1
+    seed: int = 11
+
+    def told(self) -> list[tuple[int, int]]:
+        """(order, step) in the order in which the platform tells them."""
+        calls = []
+        for number in range(self.first, self.first + self.orders):
+            chance = self._chance(number)
+            created = self._created(chance)
+            for step, (_, behind) in enumerate(STEPS):
+                late = timedelta(hours=chance.randrange(1, 48)) if chance.random() < LATE else timedelta(0)
+                times = 2 if chance.random() < TWICE else 1
+                calls += [(created + behind + late, chance.random(), number, step) for _ in range(times)]
+        return [(number, step) for _, _, number, step in sorted(calls)]
+
+    def payload(self, number: int, step: int) -> bytes:
+        """One version of an order, as the platform hands it out."""
+        created = self._created(self._chance(number))
+        status, behind = STEPS[step]
+        trade = {
+            "tid": number,
+            "status": status,
+            "type": "fixed",
+            "seller_nick": self.nick,
+            "buyer_nick": f"buyer{number % 9973}",
+            "created": str(created),
+            "modified": str(created + behind),
+            "num": 1,
+            "payment": f"{number % 500 + 1}.00",
+            "receiver_address": f"Street {number % 311}",
+        }
+        return json.dumps({"trade_fullinfo_get_response": {"trade": trade}}).encode()
+
+    def __iter__(self) -> Iterator[bytes]:
+        return (self.payload(*one) for one in self.told())
+
+    def _chance(self, number: int) -> random.Random:
+        return random.Random(self.seed << 40 | number)  # noqa: S311 -- a play
+
+    def _created(self, chance: random.Random) -> datetime:
+        return self.day + timedelta(seconds=chance.randrange(86_400))

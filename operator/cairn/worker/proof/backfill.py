@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Brings in what was before the subscription: forward by (modified, key), so that nothing shifts while it is read.
+
+What is pushed meanwhile is newer and wins by the guard. How far it came stands in the database, after the rows do: a
+worker that dies reads at most one page again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import datetime
+
+from cairn.sql.ledger import Ledger, Progress
+from cairn.worker.decode import Decoded
+from cairn.worker.metrics import ProofMetrics
+from cairn.worker.proof.auditor import Feed
+from cairn.worker.proof.source import PlatformSource, SourceError
+
+PAGE = 500
+
+
+class Backfill:
+    """For all feeds of a subscription, one after the other. rate: records a second, over all of them."""
+
+    def __init__(self, source: PlatformSource, ledger: Ledger, rate: int, metrics: ProofMetrics) -> None:
+        self._source, self._ledger, self._rate, self._metrics = source, ledger, rate, metrics
+
+    async def run(self, feed: Feed, since: datetime, until: datetime) -> bool:
+        """The history from `since` on stands; whether it did not before. `until`: where what is pushed begins; kept
+        from the first run on.
+
+        One that was done for a shorter history begins anew: what stands already is not newer, and stays.
+        """
+        progress = await self._ledger.progress(feed.dataset, feed.shop)
+        if progress is None or since < progress.since:
+            first = progress.until if progress else until
+            progress = Progress(since, first, None, 0, done=since >= first)
+            await self._ledger.advance(feed.dataset, feed.shop, progress)
+        lacking = not progress.done
+        while not progress.done:
+            begun = time.monotonic()
+            progress, count = await self._page(feed, progress)
+            spare = count / self._rate - (time.monotonic() - begun)
+            if spare > 0 and not progress.done:
+                await asyncio.sleep(spare)
+        return lacking
+
+    async def _page(self, feed: Feed, progress: Progress) -> tuple[Progress, int]:
+        limit = min(PAGE, max(1, self._rate))
+        span = (progress.since, progress.until)
+        page = await self._source.history(feed.shop, feed.dataset.name, *span, progress.at, limit)
+        done = Decoded()
+        at, rows = progress.at, []
+        for payload in page:
+            row = feed.decoder.read(payload, feed.shop, done)
+            if row is None:
+                at = _later(at, feed.decoder.place(payload))
+                continue
+            at = _later(at, (row.order[0], row.key))
+            rows.append(row._replace(order=(row.order[0], 1, row.order[2])))
+        if page and at == progress.at:
+            raise SourceError("history: a page that leads nowhere: none of its records is behind the last one")
+        if rows or done.poison:
+            await feed.lane.bring_in(rows, done.poison)
+        self._metrics.backfilled.labels(self._metrics.subscription, feed.dataset.name).inc(len(page))
+        ended = len(page) < limit
+        progress = Progress(progress.since, progress.until, at, progress.records + len(page), done=ended)
+        await self._ledger.advance(feed.dataset, feed.shop, progress)
+        return progress, len(page)
+
+
+def _later(one: tuple[datetime, int] | None, other: tuple[datetime, int] | None) -> tuple[datetime, int] | None:
+    return max((x for x in (one, other) if x is not None), default=None)

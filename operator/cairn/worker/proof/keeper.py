@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The task that keeps a subscription proven: its history, and every hour that is due."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import asyncpg
+
+from cairn.sql.errors import SqlError
+from cairn.sql.ledger import Ledger
+from cairn.worker.config import ProofConfig
+from cairn.worker.metrics import ProofMetrics
+from cairn.worker.proof.auditor import Auditor, Feed
+from cairn.worker.proof.backfill import Backfill
+from cairn.worker.proof.source import NotAuthorizedError, PlatformSource, SourceError
+from cairn.worker.proof.windows import DAY, Audited, due
+
+log = logging.getLogger(__name__)
+
+PASS_SECONDS, FIRST_SECONDS = 30.0, 1.0
+"""Between two looks for what is due; at first, until it is known how far the bus has been read."""
+PLATFORM_ZONE = ZoneInfo("Asia/Shanghai")
+LEAST = timedelta(days=7)
+"""How far back hours are compared again and again, whatever history was asked for."""
+_PASSING = (SourceError, SqlError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+
+
+class Keeper:
+    """One subscription's. `trouble` says why the last pass ended early, None when it did not.
+
+    ledgers: two sessions, since history that takes long must not keep hours from being compared
+    """
+
+    def __init__(
+        self,
+        config: ProofConfig,
+        source: PlatformSource,
+        ledgers: tuple[Ledger, Ledger],
+        feeds: Sequence[Feed],
+        metrics: ProofMetrics,
+    ) -> None:
+        self._config, self._feeds, self._metrics = config, feeds, metrics
+        self._ledger, self._filling = ledgers
+        self._auditor = Auditor(source, self._ledger, repair=config.repair)
+        self._backfill = Backfill(source, self._filling, config.max_rows_per_second, metrics)
+        self._born = wall_clock(time.time())
+        self._filled = asyncio.Event()
+        self.trouble: str | None = None
+
+    async def run(self) -> None:
+        """Until cancelled. Nothing that goes wrong here stops what is pushed."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._for_ever(self._fill, self._filling))
+            group.create_task(self._for_ever(self._audit_all, self._ledger))
+
+    async def _for_ever(self, step: Callable[[], Awaitable[None]], ledger: Ledger) -> None:
+        while True:
+            try:
+                await step()
+            except Exception as error:
+                if not isinstance(error, _PASSING):
+                    log.exception("proof: nobody foresaw this")
+                trouble = f"{type(error).__name__}: {error}"[:300]
+                if trouble != self.trouble:
+                    log.warning("proof: %s", trouble)
+                self.trouble = trouble
+                self._metrics.failed.labels(self._metrics.subscription, type(error).__name__).inc()
+                if isinstance(error, NotAuthorizedError):
+                    self._metrics.authorized.set(0)
+                await ledger.close()
+            else:
+                self.trouble = None
+                self._metrics.authorized.set(1)
+            known = all(feed.lane.through_us for feed in self._feeds)
+            self._filled.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._filled.wait(), PASS_SECONDS if known else FIRST_SECONDS)
+
+    async def _fill(self) -> None:
+        since = self._born - self._config.history_days * DAY
+        for feed in self._feeds:
+            if await self._backfill.run(feed, since, self._born):
+                self._filled.set()
+
+    async def _audit_all(self) -> None:
+        for feed in self._feeds:
+            await self._audit(feed)
+
+    async def _audit(self, feed: Feed) -> None:
+        through_us = feed.lane.through_us
+        progress = await self._ledger.progress(feed.dataset, feed.shop)
+        if not through_us or progress is None:
+            return
+        oldest = wall_clock(time.time()) - max(self._config.history_days * DAY, LEAST)
+        since = max(progress.since if progress.done else progress.until, oldest)
+        book = await self._ledger.windows(feed.dataset, feed.shop, since)
+        audited = {one.start: Audited(one.at, one.clean, one.deep) for one in book}
+        for span in due(audited, since, wall_clock(through_us / 1e6), datetime.now(UTC)):
+            for window in await self._auditor.span(feed, span):
+                self._metrics.repaired.labels(self._metrics.subscription, feed.dataset.name).inc(window.repaired)
+        stands = await self._ledger.windows(feed.dataset, feed.shop, since)
+        self._metrics.stands(feed.dataset.name, feed.shop, stands)
+
+
+def wall_clock(unix: float) -> datetime:
+    """The platform's, which has no zone, to the second."""
+    return datetime.fromtimestamp(int(unix), PLATFORM_ZONE).replace(tzinfo=None)

@@ -23,11 +23,11 @@ import aiohttp
 TREE = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TREE / part) for part in ("operator", "tests", "tests/devcluster")]
 
-from cairn.datasets import shipped  # noqa: E402
 from cairn.api.signing import signature  # noqa: E402
+from cairn.datasets import shipped  # noqa: E402
 from cairn.sql.postgresql import Target, connect  # noqa: E402
+from cairn.sql.push.postgresql.schema import ensure_schema  # noqa: E402
 from cairn.sql.roles import ensure_database, ensure_role, grant_push  # noqa: E402
-from cairn.sql.schema import ensure_schema  # noqa: E402
 from data.bus import Bus  # noqa: E402
 from data.plane import CONSUMER, KEY, SHOPS, SUBJECTS, Plane, Program, trade  # noqa: E402
 from data.servers import PostgreSQL, scratch  # noqa: E402

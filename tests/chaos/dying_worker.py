@@ -15,8 +15,8 @@ from typing import Any
 from cairn.bus.pull import Message, Puller
 from cairn.cli.main import main
 from cairn.sql.postgresql import Connection
-from cairn.sql.rows import Poison, Row
-from cairn.sql.writer import Writer, Written
+from cairn.sql.push.postgresql.writer import Writer
+from cairn.sql.push.rows import Poison, Row, Written
 from cairn.worker import run, service
 
 MOMENTS = ("after-fetch", "after-stage", "before-commit", "after-commit", "mid-ack")

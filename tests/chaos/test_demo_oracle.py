@@ -17,7 +17,7 @@ from demo.orders import Record, Stream
 
 from cairn.datasets import shipped
 from cairn.sql.postgresql import Target, connect
-from cairn.sql.schema import ensure_schema
+from cairn.sql.push.postgresql.schema import ensure_schema
 
 TREE = Path(__file__).resolve().parents[2]
 RUN = 7

@@ -13,8 +13,8 @@ import pytest_asyncio
 
 from cairn.datasets import shipped
 from cairn.sql.postgresql import Connection, Target, connect
+from cairn.sql.push.postgresql.schema import ensure_schema
 from cairn.sql.roles import ensure_database, ensure_role, grant_push
-from cairn.sql.schema import ensure_schema
 from data.bus import Bus
 from data.plane import CONSUMER, SHOPS, SUBJECTS, Plane
 from data.servers import PostgreSQL, scratch

@@ -27,9 +27,9 @@ from cairn.sql.logins import (
     reload_config,
 )
 from cairn.sql.postgresql import Connection, Target, connect
+from cairn.sql.push.postgresql.schema import ensure_schema
 from cairn.sql.reach import allowed_address, is_denied
 from cairn.sql.roles import ensure_role, grant_push, grant_reader
-from cairn.sql.schema import ensure_schema
 
 DATASETS = tuple(shipped().values())
 TABLES = tuple(dataset.table for dataset in DATASETS)

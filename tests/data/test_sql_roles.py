@@ -15,8 +15,8 @@ from cairn.datasets import shipped
 from cairn.sql.errors import SqlError
 from cairn.sql.facts import server_facts
 from cairn.sql.postgresql import Connection, Target, connect
+from cairn.sql.push.postgresql.schema import ensure_schema
 from cairn.sql.roles import drop_role, ensure_database, ensure_role, grant_push, grant_reader
-from cairn.sql.schema import ensure_schema
 from data.certificates import Authority
 from data.servers import PostgreSQL
 

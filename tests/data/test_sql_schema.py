@@ -19,7 +19,7 @@ from cairn.datasets import shipped
 from cairn.sql.errors import SqlError
 from cairn.sql.facts import schema_facts
 from cairn.sql.postgresql import Connection, Target, connect
-from cairn.sql.schema import drifted, ensure_schema, missing
+from cairn.sql.push.postgresql.schema import drifted, ensure_schema, missing
 
 DATASETS = tuple(shipped().values())
 SHOPS = {"55501": "taobao001"}

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from cairn.datasets import shipped
 from cairn.sql.postgresql import Connection, Target, connect
-from cairn.sql.rows import Order, Poison, Row
-from cairn.sql.schema import ensure_schema
-from cairn.sql.writer import Writer
+from cairn.sql.push.postgresql.schema import ensure_schema
+from cairn.sql.push.postgresql.writer import Writer
+from cairn.sql.push.rows import Order, Poison, Row
 
 TRADES = shipped()["trades"]
 BASE = datetime(2026, 11, 11)  # noqa: DTZ001

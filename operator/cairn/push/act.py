@@ -24,10 +24,9 @@ from cairn.engine.kind import Action, ActionError, Io, Observed
 from cairn.push import names, objects
 from cairn.push.probe import account_key, account_ref, open_bus, target_of
 from cairn.sql.errors import SqlError
-from cairn.sql.facts import server_facts
-from cairn.sql.postgresql import Connection, connect
-from cairn.sql.roles import drop_role, ensure_role, grant_push, grant_reader
-from cairn.sql.schema import ensure_schema
+from cairn.sql.postgresql import Target
+from cairn.sql.push.engine import Asked
+from cairn.sql.push.engines import engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,33 +101,26 @@ async def _schema(action: Action, scene: Scene) -> None:
     password = text(await scene.io.get(scene.secret_ref(args["secret"])), "password")
     if not password:
         raise ActionError(Reason.SECRET_NOT_FOUND, f"Secret {args['secret']} has no password yet")
-    datasets = [scene.known[name] for name in args["datasets"]]
-    conn = await _database(scene)
-    try:
-        await ensure_schema(conn, datasets, args["shops"])
-        await ensure_role(conn, args["login"], password=password)
-        await grant_push(conn, database, args["login"], tuple(dataset.table for dataset in datasets))
-        reader = (await server_facts(conn)).roles.get(names.reader(database))
-        if reader is not None and reader.ours:
-            await grant_reader(conn, database, names.reader(database))
-    finally:
-        await conn.close(timeout=2)
+    asked = Asked(
+        database,
+        tuple(scene.known[name] for name in args["datasets"]),
+        args["shops"],
+        args["login"],
+        password,
+        (names.reader(database),),
+    )
+    await engine("postgresql").settle(await _database(scene), asked)
 
 
 async def _drop_login(action: Action, scene: Scene) -> None:
-    conn = await _database(scene)
-    try:
-        await drop_role(conn, action.args["login"])
-    finally:
-        await conn.close(timeout=2)
+    await engine("postgresql").drop_login(await _database(scene), action.args["login"])
 
 
-async def _database(scene: Scene) -> Connection:
+async def _database(scene: Scene) -> Target:
     target = await target_of(scene.push, scene.observed, scene.platform)
     if target is None:
         raise ActionError(Reason.DATABASE_NOT_READY, "the database is not ready")
-    # Building indexes on a table that has rows already may take a while.
-    return await connect(target, timeout=5, statement_timeout_ms=55_000)
+    return target
 
 
 async def _consumer(action: Action, scene: Scene) -> None:

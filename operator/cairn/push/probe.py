@@ -24,15 +24,12 @@ from cairn.bus.nkeys import KeyPair
 from cairn.engine.kind import Io, Observed
 from cairn.push import decide, names, objects
 from cairn.sql.errors import SqlError
-from cairn.sql.facts import SchemaFacts, schema_facts, server_facts
-from cairn.sql.logins import may_push, may_read, passwords_open
-from cairn.sql.postgresql import Connection, Target
-from cairn.sql.postgresql import connect as connect_database
+from cairn.sql.postgresql import Target
+from cairn.sql.push.engine import Asked
+from cairn.sql.push.engines import engine
 from cairn.sql.reach import way_in
-from cairn.sql.schema import drifted, missing
 
 BUS_SECONDS = 3.0
-DATABASE_SECONDS = 3.0
 
 
 async def probe(
@@ -97,14 +94,10 @@ async def _database(
         target = await target_of(push, observed, platform)
         if target is None:
             return {}
-        conn = await connect_database(target, timeout=DATABASE_SECONDS, statement_timeout_ms=3000)
-        try:
-            return await _facts(conn, target, push, observed, known)
-        finally:
-            await conn.close(timeout=1)
+        return await _facts(target, push, observed, known)
     except SqlError as error:
         return {"error": error.reason.value, "message": error.message}
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+    except asyncpg.PostgresError as error:
         message = f"the database broke off: {str(error) or type(error).__name__}"
         return {"error": Reason.DATABASE_UNREACHABLE.value, "message": message}
 
@@ -124,31 +117,26 @@ async def target_of(push: PushSubscription, observed: Observed, platform: Platfo
 
 
 async def _facts(
-    conn: Connection, target: Target, push: PushSubscription, observed: Observed, known: Mapping[str, Dataset]
+    target: Target, push: PushSubscription, observed: Observed, known: Mapping[str, Dataset]
 ) -> dict[str, Any]:
-    datasets = [known[name] for name in sorted(set(push.spec.datasets)) if name in known]
     owner = decide.seller(push, observed)
     shops = decide.shops(push, owner) if not isinstance(owner, tuple) else {}
-    schema, roles = await schema_facts(conn), (await server_facts(conn)).roles
-    login, reader = names.login(push.metadata.namespace, push.metadata.name), names.reader(push.spec.database_name)
     secret = observed.child(SECRET, objects.object_name(push.metadata.name), push.metadata.namespace)
-    opened = {}
-    if login in roles:
-        opened = await passwords_open(conn, target, {login: (text(secret, "password"), push.spec.database_name)})
-    tables = [dataset.table for dataset in datasets]
-    granted = login in roles and await may_push(conn, login, (*tables, "jdp_quarantine"))
-    if reader in roles and roles[reader].ours:
-        granted = granted and await may_read(conn, reader, tables)
+    asked = Asked(
+        push.spec.database_name,
+        tuple(known[name] for name in sorted(set(push.spec.datasets)) if name in known),
+        shops if isinstance(shops, dict) else {},
+        names.login(push.metadata.namespace, push.metadata.name),
+        text(secret, "password"),
+        (names.reader(push.spec.database_name),),
+    )
+    found = await engine("postgresql").look(target, asked)
     return {
-        "missing": list(missing(schema, datasets, shops if isinstance(shops, dict) else {})),
-        "drift": list(drifted(schema, datasets)),
-        "quarantined": schema.quarantined,
-        "tables": _standing(schema, datasets),
-        "login": {"ours": roles[login].ours, "password": opened.get(login, False)} if login in roles else None,
-        "granted": granted,
+        "missing": list(found.missing),
+        "drift": list(found.drift),
+        "quarantined": found.quarantined,
+        "tables": list(found.tables),
+        "login": {"ours": found.login.ours, "password": found.login.opens} if found.login else None,
+        "granted": found.granted,
+        "weak": list(found.weak),
     }
-
-
-def _standing(schema: SchemaFacts, datasets: list[Dataset]) -> list[str]:
-    tables = [f"sys_info.{dataset.table}" for dataset in datasets if dataset.table in schema.tables]
-    return tables + [f"platform.{dataset.name}" for dataset in datasets if dataset.name in schema.views]

@@ -13,11 +13,11 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
-from cairn.sql.rows import Poison, Row
-from cairn.sql.writer import Written
-from cairn.worker.faults import Fault, code, fault, text
+from cairn.sql.push.engine import PushWriter
+from cairn.sql.push.fault import Fault
+from cairn.sql.push.rows import Poison, Row, Written
+from cairn.worker.faults import code, fault, text
 from cairn.worker.metrics import LaneMetrics, Metrics
 
 log = logging.getLogger(__name__)
@@ -28,16 +28,6 @@ LONGEST_WAIT_SECONDS = 30.0
 MAX_REFUSED_PER_MINUTE = 20
 """More records than these refused by the database within a minute are taken for a fault of table or code, not of the
 records: the lane is held, and nothing more is quarantined."""
-
-
-class Sink(Protocol):
-    """Where rows go; `sql.writer.Writer` for PostgreSQL."""
-
-    async def write(self, rows: Sequence[Row], poison: Sequence[Poison]) -> Written:
-        """Committed when it returns."""
-
-    async def close(self) -> None:
-        """Drop the session; the next write opens a new one."""
 
 
 class TooManyRefusedError(Exception):
@@ -70,7 +60,7 @@ class _Work:
 class Applier:
     """For one lane. `held` says why the lane is held, None while it runs; `tried` is when an attempt last ended."""
 
-    def __init__(self, dataset: str, sink: Sink, lane: LaneMetrics, metrics: Metrics) -> None:
+    def __init__(self, dataset: str, sink: PushWriter, lane: LaneMetrics, metrics: Metrics) -> None:
         self._dataset, self._sink, self._lane, self._metrics = dataset, sink, lane, metrics
         self._refused: deque[float] = deque()
         self.held: str | None = None

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from cairn.api.dataset import Dataset
 from cairn.sql.postgresql import Target
+from cairn.sql.push.engines import EngineName
 
 
 class _Setting(BaseModel):
@@ -33,7 +34,7 @@ class BusConfig(_Setting):
 class DatabaseConfig(_Setting):
     """Where they go. Without caFile the connection is encrypted but the server is not known."""
 
-    engine: Literal["postgresql"]
+    engine: EngineName
     host: str
     port: Annotated[int, Field(ge=1, le=65535)]
     database: str

@@ -15,7 +15,7 @@ from cairn.api.dataset import Dataset, StoredColumn
 from cairn.api.record import BadRecordError, number, peeker, seconds, wall_clock
 from cairn.bus.pack import BadPackError, Pack, Record, decode, digest
 from cairn.bus.pull import Message
-from cairn.sql.rows import Order, Poison, Row
+from cairn.sql.push.rows import Order, Poison, Row
 
 WHOLE = -1
 FETCHED = "source"

@@ -3,24 +3,11 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 import asyncpg
 
 from cairn.api.conditions import Reason
 from cairn.sql.errors import SqlError
-
-
-class Fault(StrEnum):
-    """TRANSIENT: goes by itself. ROW: this record, and no other. DESTINATION: somebody must mend the database.
-
-    Nothing is ever quarantined for TRANSIENT or DESTINATION.
-    """
-
-    TRANSIENT = "transient"
-    ROW = "row"
-    DESTINATION = "destination"
-
+from cairn.sql.push.fault import Fault, WriteError
 
 _TRANSIENT = ("08", "53", "57", "40001", "40P01", "55P03", "25P03")
 _DISK_FULL = "53100"
@@ -32,6 +19,8 @@ that refuses one is not the table of the descriptor any more."""
 
 def fault(error: BaseException) -> Fault:
     """The kind of an error that writing raised. What nobody foresaw holds the lane: it must not cost a record."""
+    if isinstance(error, WriteError):
+        return error.kind
     if isinstance(error, SqlError):
         return Fault.TRANSIENT if error.reason is Reason.DATABASE_UNREACHABLE else Fault.DESTINATION
     if isinstance(error, asyncpg.InvalidCachedStatementError):
@@ -61,4 +50,6 @@ def code(error: BaseException) -> str:
     """Short, for metrics and jdp_quarantine.error_code: the SQLSTATE where there is one."""
     if isinstance(error, asyncpg.PostgresError) and error.sqlstate:
         return error.sqlstate
+    if isinstance(error, WriteError):
+        return error.code
     return error.reason.value if isinstance(error, SqlError) else type(error).__name__

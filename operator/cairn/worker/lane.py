@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from nats.errors import Error as NatsError
 
 from cairn.bus.pull import Message, Puller
-from cairn.sql.rows import Poison, Row
+from cairn.sql.push.rows import Poison, Row
 from cairn.worker.apply import Applier, Total
 from cairn.worker.decode import Decoded, Decoder, Place
 from cairn.worker.metrics import LaneMetrics, Metrics

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from aiohttp import web
 
 from cairn.api.dataset import Dataset
-from cairn.sql.ledger import Ledger
-from cairn.sql.writer import Writer
-from cairn.worker.apply import Applier, Sink
+from cairn.sql.push.engine import PushWriter
+from cairn.sql.push.engines import engine
+from cairn.worker.apply import Applier
 from cairn.worker.config import ProofConfig, WorkerConfig
 from cairn.worker.decode import Decoder
 from cairn.worker.http import application
@@ -27,9 +27,9 @@ from cairn.worker.service import Worker
 log = logging.getLogger(__name__)
 
 
-def sink(config: WorkerConfig, dataset: Dataset) -> Sink:
+def sink(config: WorkerConfig, dataset: Dataset) -> PushWriter:
     """The session of a lane."""
-    return Writer(config.database.target, dataset, f"cairn-push {config.subscription}")
+    return engine(config.database.engine).writer(config.database.target, dataset, f"cairn-push {config.subscription}")
 
 
 async def prove(config: WorkerConfig, proof: ProofConfig, lanes: Mapping[str, Lane], metrics: ProofMetrics) -> None:
@@ -39,7 +39,8 @@ async def prove(config: WorkerConfig, proof: ProofConfig, lanes: Mapping[str, La
         for dataset in config.datasets
         for shop, nick in config.shops.items()
     ]
-    ledgers = [Ledger(config.database.target, f"cairn-proof {config.subscription}") for _ in range(2)]
+    database = config.database
+    ledgers = [engine(database.engine).ledger(database.target, f"cairn-proof {config.subscription}") for _ in range(2)]
     async with HttpSource(proof.url, proof.seller, proof.key, proof.ca()) as source:
         try:
             await Keeper(proof, source, (ledgers[0], ledgers[1]), feeds, metrics).run()

@@ -28,7 +28,7 @@ from cairn.engine.clock import SOONEST_SECONDS
 from cairn.engine.cluster import Cluster
 from cairn.engine.loop import Engine
 from cairn.sql.postgresql import Connection, Target, connect
-from cairn.sql.schema import ensure_schema
+from cairn.sql.push.postgresql.schema import ensure_schema
 from data.share.seller import SHOPS, Seller, datasets
 from handclock import SetClock
 

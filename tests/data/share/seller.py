@@ -12,8 +12,8 @@ from typing import Any
 from cairn.api.dataset import Dataset, ViewColumn
 from cairn.datasets import shipped
 from cairn.sql.postgresql import Connection, Target, connect
+from cairn.sql.push.postgresql.schema import ensure_schema
 from cairn.sql.roles import ensure_role, grant_reader
-from cairn.sql.schema import ensure_schema
 from cairn.sql.share.engine import Outcome
 from cairn.sql.share.model import Design
 from cairn.sql.share.names import logins

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from cairn.api.dataset import ViewColumn
-from cairn.sql.schema import ensure_schema
+from cairn.sql.push.postgresql.schema import ensure_schema
 from cairn.sql.share.model import Buyer, Master, PlatformSource
 from cairn.sql.share.names import logins, published, shares, work
 from data.share.designs import design, trade_view

@@ -12,7 +12,7 @@ import pytest
 
 from cairn.sql.errors import SqlError
 from cairn.sql.postgresql import connect
-from cairn.sql.schema import ensure_schema
+from cairn.sql.push.postgresql.schema import ensure_schema
 from cairn.sql.share.model import Design
 from cairn.sql.share.names import group, logins, shares, work
 from cairn.sql.share.postgresql.case import Batch

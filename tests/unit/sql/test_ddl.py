@@ -6,8 +6,8 @@ from pydantic import ValidationError
 
 from cairn.api.dataset import Dataset
 from cairn.datasets import shipped
-from cairn.sql.ddl import TAIL_TYPES, drift, printed_type, view_digest
 from cairn.sql.facts import ColumnFact
+from cairn.sql.push.postgresql.ddl import TAIL_TYPES, drift, printed_type, view_digest
 from cairn.sql.quoting import identifier, literal
 
 TRADES = shipped()["trades"]

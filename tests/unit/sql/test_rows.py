@@ -7,7 +7,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cairn.sql.rows import Order, Row, newest, split
+from cairn.sql.push.rows import Order, Row, newest, split
 
 ORDERS = st.tuples(
     st.integers(0, 2).map(lambda second: datetime(2026, 11, 11) + timedelta(seconds=second)),  # noqa: DTZ001

@@ -13,11 +13,11 @@ import pytest
 
 from cairn.api.conditions import Reason
 from cairn.sql.errors import SqlError
-from cairn.sql.rows import Poison, Row
-from cairn.sql.writer import Written
+from cairn.sql.push.fault import Fault
+from cairn.sql.push.rows import Poison, Row, Written
 from cairn.worker import apply
 from cairn.worker.apply import MAX_REFUSED_PER_MINUTE, Applier
-from cairn.worker.faults import Fault, fault
+from cairn.worker.faults import fault
 from cairn.worker.metrics import Metrics
 
 WHEN = datetime(2026, 11, 11)  # noqa: DTZ001

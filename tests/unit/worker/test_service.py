@@ -16,10 +16,10 @@ from pydantic import ValidationError
 from cairn.bus.admin import ConsumerFacts
 from cairn.bus.pull import Message, Puller
 from cairn.datasets import shipped
+from cairn.sql.push.fault import Fault
 from cairn.worker import service
 from cairn.worker.config import WorkerConfig
 from cairn.worker.decode import Place
-from cairn.worker.faults import Fault
 from cairn.worker.lane import Budget, Held
 from cairn.worker.run import assemble
 from cairn.worker.service import STUCK_SECONDS

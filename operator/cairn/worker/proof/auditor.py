@@ -14,8 +14,9 @@ from datetime import UTC, datetime, timedelta
 
 from cairn.api.dataset import Dataset
 from cairn.api.proof import Head, Slice
-from cairn.sql.ledger import Ledger, Window
-from cairn.sql.rows import Poison, Row
+from cairn.sql.push.book import Window
+from cairn.sql.push.engine import PushLedger
+from cairn.sql.push.rows import Poison, Row
 from cairn.worker.decode import Decoded, Decoder
 from cairn.worker.lane import Lane
 from cairn.worker.proof.compare import Verdict, different, judge, suspects, version_over
@@ -54,7 +55,7 @@ class Auditor:
     """repair: whether differences are mended, or told only."""
 
     def __init__(
-        self, source: PlatformSource, ledger: Ledger, *, repair: bool, now: Callable[[], datetime] | None = None
+        self, source: PlatformSource, ledger: PushLedger, *, repair: bool, now: Callable[[], datetime] | None = None
     ) -> None:
         self._source, self._ledger, self._repair = source, ledger, repair
         self._now = now or (lambda: datetime.now(UTC))

@@ -11,7 +11,8 @@ import asyncio
 import time
 from datetime import datetime
 
-from cairn.sql.ledger import Ledger, Progress
+from cairn.sql.push.book import Progress
+from cairn.sql.push.engine import PushLedger
 from cairn.worker.decode import Decoded
 from cairn.worker.metrics import ProofMetrics
 from cairn.worker.proof.auditor import Feed
@@ -23,7 +24,7 @@ PAGE = 500
 class Backfill:
     """For all feeds of a subscription, one after the other. rate: records a second, over all of them."""
 
-    def __init__(self, source: PlatformSource, ledger: Ledger, rate: int, metrics: ProofMetrics) -> None:
+    def __init__(self, source: PlatformSource, ledger: PushLedger, rate: int, metrics: ProofMetrics) -> None:
         self._source, self._ledger, self._rate, self._metrics = source, ledger, rate, metrics
 
     async def run(self, feed: Feed, since: datetime, until: datetime) -> bool:

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from cairn.api.proof import Head, Slice
-from cairn.sql.ledger import Stood
+from cairn.sql.push.book import Stood
 
 
 class Verdict(StrEnum):

@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 import asyncpg
 
 from cairn.sql.errors import SqlError
-from cairn.sql.ledger import Ledger
+from cairn.sql.push.engine import PushLedger
+from cairn.sql.push.fault import WriteError
 from cairn.worker.config import ProofConfig
 from cairn.worker.metrics import ProofMetrics
 from cairn.worker.proof.auditor import Auditor, Feed
@@ -29,7 +30,7 @@ PASS_SECONDS, FIRST_SECONDS = 30.0, 1.0
 PLATFORM_ZONE = ZoneInfo("Asia/Shanghai")
 LEAST = timedelta(days=7)
 """How far back hours are compared again and again, whatever history was asked for."""
-_PASSING = (SourceError, SqlError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+_PASSING = (SourceError, SqlError, WriteError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 
 
 class Keeper:
@@ -42,7 +43,7 @@ class Keeper:
         self,
         config: ProofConfig,
         source: PlatformSource,
-        ledgers: tuple[Ledger, Ledger],
+        ledgers: tuple[PushLedger, PushLedger],
         feeds: Sequence[Feed],
         metrics: ProofMetrics,
     ) -> None:
@@ -60,7 +61,7 @@ class Keeper:
             group.create_task(self._for_ever(self._fill, self._filling))
             group.create_task(self._for_ever(self._audit_all, self._ledger))
 
-    async def _for_ever(self, step: Callable[[], Awaitable[None]], ledger: Ledger) -> None:
+    async def _for_ever(self, step: Callable[[], Awaitable[None]], ledger: PushLedger) -> None:
         while True:
             try:
                 await step()

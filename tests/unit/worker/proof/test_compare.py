@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cairn.api.proof import Head, Slice, token
-from cairn.sql.ledger import Stood
+from cairn.sql.push.book import Stood
 from cairn.worker.proof.compare import Verdict, different, judge, suspects, version_over
 
 NOON = datetime(2026, 11, 11, 12)  # noqa: DTZ001 -- a wall clock

@@ -7,62 +7,17 @@ One session of its own with the push login: comparing never waits for writing, n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from cairn.api.dataset import Dataset
 from cairn.api.proof import SUMMED_DIGITS, Head, Slice
 from cairn.sql.postgresql import Connection, Target, connect
+from cairn.sql.push.book import Progress, Stood, Window
 from cairn.sql.quoting import identifier, qualified
 
 STATEMENT_TIMEOUT_MS = 120_000
 _MADE = "left(encode(sha256(convert_to(t.jdp_response, 'UTF8')), 'hex'), 32)"
 _STORED = "coalesce(t.jdp_hashcode, '')"
-
-
-@dataclass(frozen=True, slots=True)
-class Stood:
-    """A row. sound: its record makes the hash that stands beside it."""
-
-    modified: datetime
-    version: int
-    hash: str
-    sound: bool
-
-
-class Window(NamedTuple):
-    """A row of sys_info.jdp_audit; counts are of records."""
-
-    table: str
-    shop: str
-    start: datetime
-    end: datetime
-    sent: int
-    stood: int
-    missing: int
-    stale: int
-    wrong: int
-    quarantined: int
-    extra: int
-    repaired: int
-    deep: bool
-    at: datetime
-
-    @property
-    def clean(self) -> bool:
-        return not (self.missing or self.stale or self.wrong)
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """A row of sys_info.jdp_backfill. at: (modified, key) of the last record that stands; None before the first."""
-
-    since: datetime
-    until: datetime
-    at: tuple[datetime, int] | None
-    records: int
-    done: bool
 
 
 class Ledger:

@@ -13,11 +13,11 @@ import asyncpg
 
 from cairn.api.conditions import Reason
 from cairn.api.dataset import Dataset
-from cairn.sql.ddl import drift, index_sql, table_sql, view_digest, view_sql
 from cairn.sql.errors import SqlError
 from cairn.sql.facts import SchemaFacts, schema_facts
 from cairn.sql.locks import end_holders
 from cairn.sql.postgresql import Connection
+from cairn.sql.push.postgresql.ddl import drift, index_sql, table_sql, view_digest, view_sql
 from cairn.sql.quoting import identifier, literal, qualified
 
 MIGRATIONS: tuple[tuple[int, str], ...] = ((1, "foundation"), (2, "proof"))

@@ -9,7 +9,7 @@ but the writing itself. Another writer that was faster with a new key makes the 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,26 +19,12 @@ from cairn.api.conditions import Reason
 from cairn.api.dataset import Dataset
 from cairn.sql.errors import SqlError
 from cairn.sql.postgresql import Connection, Target, connect
-from cairn.sql.rows import Order, Poison, Row, newest, split
-from cairn.sql.upsert import CURSOR, QUARANTINE, statements
+from cairn.sql.push.postgresql.upsert import CURSOR, QUARANTINE, statements
+from cairn.sql.push.rows import Order, Poison, Row, Written, newest, split
 
 STATEMENT_TIMEOUT_MS = 30_000
 LOCK_TIMEOUT_MS = 5_000
 _MICROSECOND = timedelta(microseconds=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What a committed batch did.
-
-    stale: not newer than what was there, or than another of the same batch
-    quarantined: reasons of the records that were not in quarantine already
-    """
-
-    inserted: int = 0
-    updated: int = 0
-    stale: int = 0
-    quarantined: tuple[str, ...] = ()
 
 
 class Writer:

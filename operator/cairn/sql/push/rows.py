@@ -8,6 +8,7 @@ grows, so a row that was not newer when it was looked up never will be.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -50,6 +51,20 @@ class Split(NamedTuple):
     new: list[Row]
     changed: list[Row]
     stale: int
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a committed batch did.
+
+    stale: not newer than what was there, or than another of the same batch
+    quarantined: reasons of the records that were not in quarantine already
+    """
+
+    inserted: int = 0
+    updated: int = 0
+    stale: int = 0
+    quarantined: tuple[str, ...] = ()
 
 
 def newest(rows: Iterable[Row]) -> list[Row]:

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every database engine does for pushed data. One class per engine; nothing outside asks which one it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from cairn.api.dataset import Dataset
+from cairn.api.proof import Head, Slice
+from cairn.sql.postgresql import Target
+from cairn.sql.push.book import Progress, Stood, Window
+from cairn.sql.push.rows import Poison, Row, Written
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What shall stand in a database.
+
+    shops: nick by id
+    login: the worker's, with its password; readers: who may read, where such a login of Cairn's exists
+    """
+
+    database: str
+    datasets: tuple[Dataset, ...]
+    shops: Mapping[str, str]
+    login: str
+    password: str = field(repr=False)
+    readers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LoginFact:
+    """ours: made by Cairn. opens: with the password asked for."""
+
+    ours: bool
+    opens: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What stands, against what was asked.
+
+    missing: what `settle` would still do, in words
+    drift: what keeps the worker from writing, each with the statement that mends it
+    quarantined: records in quarantine that nobody has resolved
+    tables: tables and views that stand, by their full names
+    granted: the login may write, and the readers may read
+    weak: settings under which a commit can be lost, as `name = value`
+    """
+
+    missing: tuple[str, ...]
+    drift: tuple[str, ...]
+    quarantined: int
+    tables: tuple[str, ...]
+    login: LoginFact | None
+    granted: bool
+    weak: tuple[str, ...] = ()
+
+
+class PushWriter(Protocol):
+    """One session of one lane. Opened at the first write, and again after `close`."""
+
+    async def write(self, rows: Sequence[Row], poison: Sequence[Poison]) -> Written:
+        """All of it is committed when this returns. What it raises `worker.faults` knows: an error of asyncpg, an
+        SqlError or a WriteError.
+        """
+
+    async def close(self) -> None:
+        """End the session at once; what was not committed is rolled back."""
+
+
+class PushLedger(Protocol):
+    """What stands in the pushed tables, and the book of what was found. A session of its own with the push login,
+    opened at the first question, and again after `close`. deep: by the hash that the record makes, not by the stored.
+    """
+
+    async def close(self) -> None: ...
+
+    async def slices(
+        self, dataset: Dataset, nick: str, since: datetime, until: datetime, step: timedelta, *, deep: bool
+    ) -> list[Slice]:
+        """Slices that hold any row."""
+
+    async def heads(
+        self,
+        dataset: Dataset,
+        nick: str,
+        since: datetime,
+        until: datetime,
+        after: int | None,
+        limit: int,
+        *,
+        deep: bool,
+    ) -> list[Head]:
+        """At most so many with a key above `after`, by key."""
+
+    async def standing(self, dataset: Dataset, keys: Sequence[int]) -> dict[int, Stood]:
+        """Rows of these keys, by key. One from before Cairn without a time counts as older than anything."""
+
+    async def quarantined(self, dataset: Dataset, keys: Iterable[int]) -> set[int]:
+        """Those of the keys that a record in quarantine has."""
+
+    async def windows(self, dataset: Dataset, shop: str, since: datetime) -> list[Window]:
+        """What the book says of the hours from `since` on."""
+
+    async def note(self, windows: Iterable[Window]) -> None:
+        """Into the book. `repaired` is added to what it says already."""
+
+    async def progress(self, dataset: Dataset, shop: str) -> Progress | None:
+        """How far the history is brought in; None before it was begun."""
+
+    async def advance(self, dataset: Dataset, shop: str, progress: Progress) -> None:
+        """Note it, once what it says stands."""
+
+
+class PushEngine(Protocol):
+    """Everything is idempotent and takes over nothing by name. SqlError says what is wrong, in its user's words."""
+
+    def writer(self, target: Callable[[], Target], dataset: Dataset, application: str) -> PushWriter:
+        """`target` is asked at every (re)connect, so that a renewed password is used."""
+
+    def ledger(self, target: Callable[[], Target], application: str) -> PushLedger: ...
+
+    async def look(self, target: Target, asked: Asked) -> Standing:
+        """Read only."""
+
+    async def settle(self, target: Target, asked: Asked) -> None:
+        """Tables, views, shops, the login and who may write and read."""
+
+    async def drop_login(self, target: Target, login: str) -> None:
+        """The login is gone with its sessions and grants. Somebody else's stays."""

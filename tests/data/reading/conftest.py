@@ -9,8 +9,8 @@ import pytest_asyncio
 
 from cairn.datasets import shipped
 from cairn.sql.postgresql import Connection, Target
+from cairn.sql.push.postgresql.schema import ensure_schema
 from cairn.sql.roles import ensure_role, grant_reader
-from cairn.sql.schema import ensure_schema
 from data.fixtures import admin, admin_conn, bus, conn, database, plane, postgresql
 from data.plane import SHOPS
 

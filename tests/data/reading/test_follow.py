@@ -20,7 +20,7 @@ import pytest_asyncio
 from cairn.datasets import shipped
 from cairn.reader.follow import Connection, Reader
 from cairn.sql.postgresql import Target, connect
-from cairn.sql.writer import Writer
+from cairn.sql.push.postgresql.writer import Writer
 from chaos.test_push_kills import BATCH, records, send
 from data.plane import TREE, Plane
 from data.reading.copier import TRADES, keep, session

@@ -58,6 +58,11 @@ class Answer:
     headers: Mapping[str, str]
 
 
+def named(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Of whatever case their names were sent in."""
+    return {name.title(): value for name, value in headers}
+
+
 class Program:
     """A process of Cairn's, ended with the test run."""
 
@@ -175,10 +180,10 @@ class Plane:
         request = urllib.request.Request(f"http://127.0.0.1:{self.gateway.port}{path}", body, sent, method="POST")
         try:
             with urllib.request.urlopen(request, timeout=20) as response:
-                return Answer(response.status, json.load(response), dict(response.headers))
+                return Answer(response.status, json.load(response), named(response.headers.items()))
         except urllib.error.HTTPError as error:
             with error:
-                return Answer(error.code, json.load(error), dict(error.headers))
+                return Answer(error.code, json.load(error), named(error.headers.items()))
 
     async def deliver(self, lines: Iterable[bytes]) -> None:
         """Send until accepted, as the platform does."""

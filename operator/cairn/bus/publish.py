@@ -15,15 +15,19 @@ from cairn.bus.pack import Pack, encode
 _FULL = (10047, 10023, 10077)  # storage resources exceeded, insufficient resources, maximum bytes or messages exceeded
 
 
-def message_id(pack: Pack) -> str:
-    """The same for the same records under the same subject: by it the stream knows a copy within its window."""
-    hashed = blake2b(pack.subject.encode(), digest_size=16)
+def message_id(pack: Pack, request: str = "") -> str:
+    """The same for the same records under the same subject: by it the stream knows a copy within its window.
+
+    With the name of a request, only copies of this request are the same. The name alone would not do: other records
+    under a name that was used before are to be stored.
+    """
+    hashed = blake2b(f"{request} {pack.subject}".encode() if request else pack.subject.encode(), digest_size=16)
     for record in pack.records:
         hashed.update(record.hash)
     return hashed.hexdigest()
 
 
-async def publish(client: Client, stream: str, pack: Pack, timeout: float = 5) -> bool:  # noqa: ASYNC109
+async def publish(client: Client, stream: str, pack: Pack, request: str = "", timeout: float = 5) -> bool:  # noqa: ASYNC109
     """Store it, and say whether the same was stored already (within the duplicate window).
 
     BusFullError: it was not stored. BusError: nobody knows; publishing it again does no harm.
@@ -32,9 +36,12 @@ async def publish(client: Client, stream: str, pack: Pack, timeout: float = 5) -
     of the same time since, and of one time what was accepted last is to stand: so when the window drops a pack that
     somebody waits for, it is stored again, behind. What the window still drops is a copy that arrives when nobody waits
     for it any more.
+
+    request: the caller's name for the request that the pack is part of, which it repeats with each copy. Then the first
+    copy is where the request belongs, and no copy is stored behind it.
     """
-    known = await _store(client, stream, pack, message_id(pack), timeout)
-    if known:
+    known = await _store(client, stream, pack, message_id(pack, request), timeout)
+    if known and not request:
         await _store(client, stream, pack, None, timeout)
     return known
 

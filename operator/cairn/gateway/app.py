@@ -3,146 +3,94 @@
 
 from __future__ import annotations
 
-import json
-import re
-import time
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Protocol
+from collections.abc import Mapping
 
-from aiohttp import web
 from prometheus_client import generate_latest
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cairn.api.dataset import Dataset
-from cairn.bus.connection import BusError, BusFullError
-from cairn.bus.pack import Pack, split
-from cairn.gateway.auth import Keys, refusal
-from cairn.gateway.check import MAX_BODY, Check, Refused, TooManyError, checker
+from cairn.gateway.answers import error
+from cairn.gateway.auth import Entrance
+from cairn.gateway.limits import Limits
 from cairn.gateway.metrics import Metrics
-
-MAX_REQUESTS = 64
-"""Requests read at a time: bounds what stands in memory to MAX_REQUESTS · MAX_BODY."""
-
-_SELLER = re.compile(r"[0-9]{1,20}")
-_SHOP = re.compile(r"[0-9A-Za-z_-]{1,64}")
-_ROUTE = "/v1/push/{seller}/{shop}/{dataset}"
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-class Publisher(Protocol):
-    """What the gateway needs of the bus."""
-
-    @property
-    def connected(self) -> bool:
-        """Whether publishing has a chance."""
-
-    async def publish(self, pack: Pack) -> bool:
-        """Store it; whether it was stored before. Raises BusError, BusFullError."""
+from cairn.gateway.openapi import ROUTE, description
+from cairn.gateway.page import page
+from cairn.gateway.push import Publisher, Push
 
 
 class Gateway:
-    """The application. `draining` makes /readyz fail, so that no new requests are sent here."""
+    """The application. `draining` makes /readyz fail, and every answer the last on its connection."""
 
-    def __init__(self, bus: Publisher, keys: Keys, datasets: Mapping[str, Dataset]) -> None:
-        self._bus, self._keys = bus, keys
-        self._checks: dict[str, Check] = {name: checker(dataset) for name, dataset in datasets.items()}
-        self._busy = 0
+    def __init__(
+        self, bus: Publisher, entrance: Entrance, datasets: Mapping[str, Dataset], limits: Limits | None = None
+    ) -> None:
+        self._bus = bus
         self.draining = False
         self.metrics = Metrics()
+        self.push = Push(bus, entrance, datasets, limits or Limits(), self.metrics)
+        self._described = description(datasets)
+        self._page = page(self._described)
 
-    def application(self) -> web.Application:
-        app = web.Application(client_max_size=MAX_BODY, middlewares=[self._counted])
-        app.router.add_post(_ROUTE, self._push)
-        app.router.add_get("/healthz", self._healthz)
-        app.router.add_get("/readyz", self._readyz)
-        app.router.add_get("/metrics", self._metrics)
-        return app
+    def application(self) -> ASGIApp:
+        routes = [
+            Route(ROUTE, self.push.__call__, methods=["POST"]),
+            Route("/healthz", self._healthz),
+            Route("/readyz", self._readyz),
+            Route("/metrics", self._metrics),
+            Route("/openapi.json", self._openapi),
+            Route("/", self._readable),
+        ]
+        app = Starlette(routes=routes, exception_handlers={HTTPException: _problem})
+        app.router.redirect_slashes = False
+        return self._watched(app)
 
-    @web.middleware
-    async def _counted(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        try:
-            response = await handler(request)
-        except web.HTTPException as error:
-            response = _error(error.status, error.reason)
-        if request.method == "POST":
-            self.metrics.requests.labels(str(response.status)).inc()
-        return response
+    def _watched(self, app: ASGIApp) -> ASGIApp:
+        """Counts answers to POST by their status, whoever gives them."""
 
-    async def _push(self, request: web.Request) -> web.Response:
-        match = request.match_info
-        check = self._checks.get(match["dataset"])
-        if check is None:
-            return _error(404, f"no dataset {match['dataset']!r}: there are {', '.join(sorted(self._checks))}")
-        if not _SELLER.fullmatch(match["seller"]) or not _SHOP.fullmatch(match["shop"]):
-            return _error(404, "no such seller or shop: both are ids")
-        if request.content_length is not None and request.content_length > MAX_BODY:
-            return _error(413, f"a request holds at most {MAX_BODY} bytes")
-        if self._busy >= MAX_REQUESTS:
-            return _error(503, "too many requests at once", retry_after=1)
-        self._busy += 1
-        try:
-            return await self._read(request, check)
-        finally:
-            self._busy -= 1
+        async def watched(scope: Scope, receive: Receive, send: Send) -> None:
+            async def counted(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    if scope["method"] == "POST":
+                        self.metrics.requests.labels(str(message["status"])).inc()
+                    if self.draining and not any(name == b"connection" for name, _ in message["headers"]):
+                        message["headers"].append((b"connection", b"close"))
+                await send(message)
 
-    async def _read(self, request: web.Request, check: Check) -> web.Response:
-        try:
-            body = await request.read()
-        except web.HTTPRequestEntityTooLarge:
-            return _error(413, f"a request holds at most {MAX_BODY} bytes")
-        headers = request.headers
-        timestamp, signed = headers.get("X-Cairn-Timestamp", ""), headers.get("X-Cairn-Signature", "")
-        why = refusal(self._keys.current(), request.method, request.raw_path, timestamp, signed, body)
-        if why is not None:
-            return _error(401, why)
-        try:
-            records, refused = check(body)
-        except TooManyError as error:
-            return _error(413, str(error))
-        dataset = request.match_info["dataset"]
-        subject = f"push.{request.match_info['seller']}.{request.match_info['shop']}.{dataset}"
-        published = time.time_ns() // 1000
-        try:
-            for members in split(records):
-                await self._publish(Pack(subject, published, members))
-        except BusFullError as error:
-            return _error(503, f"the bus is full: {error}", retry_after=5)
-        except BusError as error:
-            return _error(503, f"the bus is not there: {error}", retry_after=1)
-        self.metrics.accepted.labels(dataset).inc(len(records))
-        self.metrics.rejected.labels(dataset).inc(len(refused))
-        return _answer(len(records), refused)
+            await app(scope, receive, counted)
 
-    async def _publish(self, pack: Pack) -> None:
-        begun = time.perf_counter()
-        if await self._bus.publish(pack):
-            self.metrics.duplicates.inc()
-        self.metrics.publish.observe(time.perf_counter() - begun)
+        return watched
 
-    async def _healthz(self, _request: web.Request) -> web.Response:
+    async def _healthz(self, _request: Request) -> Response:
         """The process answers. A bus that is down is no reason to be restarted."""
-        return web.Response(text="ok\n")
+        return PlainTextResponse("ok\n")
 
-    async def _readyz(self, _request: web.Request) -> web.Response:
+    async def _readyz(self, _request: Request) -> Response:
         if self.draining:
-            return web.Response(status=503, text="draining\n")
+            return PlainTextResponse("draining\n", 503)
         if not self._bus.connected:
-            return web.Response(status=503, text="no connection to the bus\n")
-        return web.Response(text="ok\n")
+            return PlainTextResponse("no connection to the bus\n", 503)
+        return PlainTextResponse("ok\n")
 
-    async def _metrics(self, _request: web.Request) -> web.Response:
+    async def _metrics(self, _request: Request) -> Response:
         self.metrics.connected.set(self._bus.connected)
-        return web.Response(body=generate_latest(self.metrics.registry), content_type="text/plain")
+        return PlainTextResponse(generate_latest(self.metrics.registry))
+
+    async def _openapi(self, _request: Request) -> Response:
+        return Response(self._described, media_type="application/json")
+
+    async def _readable(self, _request: Request) -> Response:
+        return HTMLResponse(
+            self._page, headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+        )
 
 
-def _answer(accepted: int, refused: list[Refused]) -> web.Response:
-    if not accepted and not refused:
-        return _error(400, "no records: the body is one JSON record a line")
-    body = {"accepted": accepted, "rejected": [{"line": one.line, "reason": one.reason} for one in refused]}
-    return web.Response(status=202 if accepted else 400, text=json.dumps(body) + "\n", content_type="application/json")
-
-
-def _error(status: int, why: str, retry_after: int | None = None) -> web.Response:
-    headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
-    body = json.dumps({"accepted": 0, "rejected": [], "error": why}) + "\n"
-    return web.Response(status=status, text=body, content_type="application/json", headers=headers)
+async def _problem(_request: Request, problem: Exception) -> Response:
+    assert isinstance(problem, HTTPException)  # noqa: S101  by whom it is registered for
+    answer = error(problem.status_code, problem.detail, close=True)
+    answer.headers.update(problem.headers or {})
+    return answer

@@ -25,10 +25,10 @@ class Bus:
     def connected(self) -> bool:
         return self._client is not None and self._client.is_connected
 
-    async def publish(self, pack: Pack) -> bool:
+    async def publish(self, pack: Pack, request: str = "") -> bool:
         if self._client is None:
             raise BusError("no connection to the bus")
-        return await publish(self._client, self._stream, pack)
+        return await publish(self._client, self._stream, pack, request)
 
     async def keep(self) -> None:
         """Until cancelled: connect, and connect again when the connection has given up."""

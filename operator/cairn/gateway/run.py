@@ -8,42 +8,67 @@ import logging
 import signal
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-
-from aiohttp import web
 
 from cairn.api.dataset import Dataset
 from cairn.gateway.app import Gateway
-from cairn.gateway.auth import Keys
+from cairn.gateway.auth import Entrance
 from cairn.gateway.bus import Bus
+from cairn.gateway.limits import Limits
+from cairn.gateway.server import Server, listen
+from cairn.gateway.tls import Files
 
 log = logging.getLogger(__name__)
 
 
-async def serve(
-    bus: Bus, keys: Keys, datasets: Mapping[str, Dataset], host: str, port: int, *, drain_seconds: float = 20
-) -> None:
-    """Until SIGTERM or SIGINT. OSError when the address is taken."""
-    keys.current()
-    gateway = Gateway(bus, keys, datasets)
-    runner = web.AppRunner(gateway.application(), access_log=None, shutdown_timeout=drain_seconds)
-    await runner.setup()
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How it is served.
+
+    linger_seconds: from SIGTERM on, new connections are still taken for so long, until load balancers know
+    drain_seconds: what is under way then has so long
+    """
+
+    host: str
+    port: int
+    tls: Files | None = None
+    limits: Limits = field(default_factory=Limits)
+    linger_seconds: float = 0
+    drain_seconds: int = 20
+
+
+async def serve(bus: Bus, entrance: Entrance, datasets: Mapping[str, Dataset], settings: Settings) -> None:
+    """Until SIGTERM or SIGINT. OSError when the address is taken, or a file of TLS isn't there."""
+    if entrance.keys is not None:
+        entrance.keys.current()
+    gateway = Gateway(bus, entrance, datasets, settings.limits)
+    context = None if settings.tls is None else settings.tls.context()
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # it warns about every request that is no HTTP
+    server = Server(gateway.application(), context, settings.drain_seconds)
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    keeper = asyncio.create_task(bus.keep())
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    keepers = [asyncio.create_task(bus.keep())]
+    if settings.tls is not None and context is not None:
+        keepers.append(asyncio.create_task(settings.tls.keep(context)))
     try:
-        await web.TCPSite(runner, host, port, backlog=1024).start()
-        log.info("serving on %s:%d", host, port)
-        await stop.wait()
-        gateway.draining = True
-        log.info("draining")
+        with listen(settings.host, settings.port) as listener:
+            serving = asyncio.create_task(server.serve([listener]))
+            log.info("serving on %s:%d", settings.host, settings.port)
+            stopping = asyncio.create_task(stop.wait())
+            await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            log.info("draining")
+            gateway.draining = True
+            await asyncio.wait((serving,), timeout=settings.linger_seconds)
+            server.should_exit = True
+            await serving
     finally:
-        await runner.cleanup()
-        keeper.cancel()
-        with suppress(asyncio.CancelledError):
-            await keeper
+        for keeper in keepers:
+            keeper.cancel()
+            with suppress(asyncio.CancelledError):
+                await keeper
 
 
 def creds_of(file: Path) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a worker serves: /healthz (would a restart help?), /readyz, /metrics."""
+"""What a worker serves: /healthz (would a restart help?), /readyz, /metrics, /v1/statistics."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from aiohttp import web
 from prometheus_client import generate_latest
 
 from cairn.worker.metrics import Metrics
+from cairn.worker.proof.http_statistics import add_routes
+from cairn.worker.proof.statistics import Statistics
 from cairn.worker.service import Worker
 
 
-def application(worker: Worker, metrics: Metrics) -> web.Application:
+def application(worker: Worker, metrics: Metrics, statistics: Statistics | None) -> web.Application:
     async def healthz(_request: web.Request) -> web.Response:
         why = worker.stuck()
         return web.Response(status=503 if why else 200, text=f"{why or 'ok'}\n")
@@ -28,4 +30,5 @@ def application(worker: Worker, metrics: Metrics) -> web.Application:
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/metrics", serve_metrics)
+    add_routes(app, statistics)
     return app

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from aiohttp import web
 
 from cairn.api.dataset import Dataset
-from cairn.sql.push.engine import PushWriter
+from cairn.sql.push.engine import PushLedger, PushWriter
 from cairn.sql.push.engines import engine
 from cairn.worker.apply import Applier
 from cairn.worker.config import ProofConfig, WorkerConfig
@@ -19,9 +19,10 @@ from cairn.worker.decode import Decoder
 from cairn.worker.http import application
 from cairn.worker.lane import Budget, Lane
 from cairn.worker.metrics import Metrics, ProofMetrics
-from cairn.worker.proof.auditor import Feed
 from cairn.worker.proof.http_source import HttpSource
 from cairn.worker.proof.keeper import Keeper
+from cairn.worker.proof.sides import Feed
+from cairn.worker.proof.statistics import Statistics
 from cairn.worker.service import Worker
 
 log = logging.getLogger(__name__)
@@ -32,21 +33,38 @@ def sink(config: WorkerConfig, dataset: Dataset) -> PushWriter:
     return engine(config.database.engine).writer(config.database.target, dataset, f"cairn-push {config.subscription}")
 
 
-async def prove(config: WorkerConfig, proof: ProofConfig, lanes: Mapping[str, Lane], metrics: ProofMetrics) -> None:
-    """Until cancelled: hold what stands against the platform."""
-    feeds = [
+def feeds(config: WorkerConfig, lanes: Mapping[str, Lane]) -> list[Feed]:
+    return [
         Feed(dataset, shop, nick, Decoder(dataset, config.shops), lanes[dataset.name])
         for dataset in config.datasets
         for shop, nick in config.shops.items()
     ]
-    database = config.database
-    ledgers = [engine(database.engine).ledger(database.target, f"cairn-proof {config.subscription}") for _ in range(2)]
-    async with HttpSource(proof.url, proof.seller, proof.key, proof.ca()) as source:
+
+
+def book(config: WorkerConfig) -> PushLedger:
+    """A session for whoever compares."""
+    return engine(config.database.engine).ledger(config.database.target, f"cairn-proof {config.subscription}")
+
+
+def platform(proof: ProofConfig) -> HttpSource:
+    return HttpSource(proof.url, proof.seller, proof.key, proof.ca())
+
+
+async def prove(config: WorkerConfig, proof: ProofConfig, lanes: Mapping[str, Lane], metrics: ProofMetrics) -> None:
+    """Until cancelled: hold what stands against the platform."""
+    ledgers = (book(config), book(config))
+    async with platform(proof) as source:
         try:
-            await Keeper(proof, source, (ledgers[0], ledgers[1]), feeds, metrics).run()
+            await Keeper(proof, source, ledgers, feeds(config, lanes), metrics).run()
         finally:
             for ledger in ledgers:
                 await ledger.close()
+
+
+def statistics(config: WorkerConfig, lanes: Mapping[str, Lane]) -> Statistics | None:
+    """Where there is a platform to compare with."""
+    proof = config.proof
+    return Statistics(lambda: platform(proof), lambda: book(config), feeds(config, lanes)) if proof else None
 
 
 def assemble(config: WorkerConfig) -> tuple[Worker, Metrics]:
@@ -63,7 +81,7 @@ def assemble(config: WorkerConfig) -> tuple[Worker, Metrics]:
 async def serve(config: WorkerConfig, host: str = "0.0.0.0") -> None:  # noqa: S104 -- the kubelet and Prometheus ask the pod's address
     """Until SIGTERM or SIGINT; then finish what is being written, acknowledge it, and give the rest back."""
     worker, metrics = assemble(config)
-    runner = web.AppRunner(application(worker, metrics), access_log=None)
+    runner = web.AppRunner(application(worker, metrics, statistics(config, worker.lanes)), access_log=None)
     await runner.setup()
     await web.TCPSite(runner, host, config.metrics_port).start()
     loop = asyncio.get_running_loop()

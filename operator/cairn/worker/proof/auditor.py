@@ -12,33 +12,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from cairn.api.dataset import Dataset
-from cairn.api.proof import Head, Slice
+from cairn.api.proof import Head
 from cairn.sql.push.book import Window
 from cairn.sql.push.engine import PushLedger
 from cairn.sql.push.rows import Poison, Row
-from cairn.worker.decode import Decoded, Decoder
-from cairn.worker.lane import Lane
+from cairn.worker.decode import Decoded
 from cairn.worker.proof.compare import Verdict, different, judge, suspects, version_over
+from cairn.worker.proof.sides import Feed, Sides
 from cairn.worker.proof.source import PlatformSource
 from cairn.worker.proof.windows import HOUR, Depth, Span
 
 FINE_STEP = timedelta(minutes=5)
-PAGE = 2_000
 CHUNK = 500
 MOST_KEYS = 10_000
 """Keys looked at in one hour; more are left for the next look, and the hour stays different until then."""
-
-
-@dataclass(frozen=True, slots=True)
-class Feed:
-    """One shop's records of one dataset: whose they are, how they are read, and by whom they are written."""
-
-    dataset: Dataset
-    shop: str
-    nick: str
-    decoder: Decoder
-    lane: Lane
 
 
 @dataclass(slots=True)
@@ -57,13 +44,14 @@ class Auditor:
     def __init__(
         self, source: PlatformSource, ledger: PushLedger, *, repair: bool, now: Callable[[], datetime] | None = None
     ) -> None:
+        self._sides = Sides(source, ledger)
         self._source, self._ledger, self._repair = source, ledger, repair
         self._now = now or (lambda: datetime.now(UTC))
 
     async def span(self, feed: Feed, span: Span) -> list[Window]:
         """Compare these hours, mend what differs, and note each of them."""
         deep = span.depth is Depth.DEEP
-        theirs, ours = await self._both(feed, span.since, span.until, HOUR, deep=deep)
+        theirs, ours = await self._sides.slices(feed, span.since, span.until, HOUR, deep=deep)
         differing = set(different(theirs, ours))
         sent, stood = ({one.start: one.records for one in side} for side in (theirs, ours))
         windows: list[Window] = []
@@ -80,16 +68,16 @@ class Auditor:
 
     async def _hour(self, feed: Feed, start: datetime) -> Window:
         end, found = start + HOUR, _Found()
-        theirs, ours = await self._both(feed, start, end, FINE_STEP, deep=True)
+        theirs, ours = await self._sides.slices(feed, start, end, FINE_STEP, deep=True)
         for piece in different(theirs, ours):
             await self._slice(feed, piece, piece + FINE_STEP, found)
         if found.repaired:
-            theirs, ours = await self._both(feed, start, end, HOUR, deep=True)
+            theirs, ours = await self._sides.slices(feed, start, end, HOUR, deep=True)
         counts = (sum(one.records for one in theirs), sum(one.records for one in ours))
         return self._window(feed, start, counts, found, deep=True)
 
     async def _slice(self, feed: Feed, since: datetime, until: datetime, found: _Found) -> None:
-        theirs, ours = await self._heads(feed, since, until)
+        theirs, ours = await self._sides.heads(feed, since, until)
         differing, alone = suspects(theirs, ours)
         keys = sorted(differing | alone)
         room = max(0, MOST_KEYS - sum(found.verdicts.values()))
@@ -131,29 +119,6 @@ class Auditor:
             if bad.object_key is not None:
                 verdicts[int(bad.object_key)] = Verdict.KEPT
         return {key: verdict for key, verdict in verdicts.items() if key in set(keys)}, rows, done.poison
-
-    async def _both(
-        self, feed: Feed, since: datetime, until: datetime, step: timedelta, *, deep: bool
-    ) -> tuple[Sequence[Slice], Sequence[Slice]]:
-        theirs = await self._source.statistics(feed.shop, feed.dataset.name, since, until, step)
-        return theirs, await self._ledger.slices(feed.dataset, feed.nick, since, until, step, deep=deep)
-
-    async def _heads(self, feed: Feed, since: datetime, until: datetime) -> tuple[list[Head], list[Head]]:
-        theirs: list[Head] = []
-        while not theirs or len(theirs) % PAGE == 0:
-            after = theirs[-1].key if theirs else None
-            page = await self._source.keys(feed.shop, feed.dataset.name, since, until, after, PAGE)
-            theirs += page
-            if len(page) < PAGE:
-                break
-        ours: list[Head] = []
-        while not ours or len(ours) % PAGE == 0:
-            after = ours[-1].key if ours else None
-            page = await self._ledger.heads(feed.dataset, feed.nick, since, until, after, PAGE, deep=True)
-            ours += page
-            if len(page) < PAGE:
-                break
-        return theirs, ours
 
     def _window(self, feed: Feed, start: datetime, counts: tuple[int, int], found: _Found, *, deep: bool) -> Window:
         return Window(

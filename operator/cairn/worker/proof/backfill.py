@@ -15,7 +15,7 @@ from cairn.sql.push.book import Progress
 from cairn.sql.push.engine import PushLedger
 from cairn.worker.decode import Decoded
 from cairn.worker.metrics import ProofMetrics
-from cairn.worker.proof.auditor import Feed
+from cairn.worker.proof.sides import Feed
 from cairn.worker.proof.source import PlatformSource, SourceError
 
 PAGE = 500

@@ -18,8 +18,9 @@ from cairn.sql.push.engine import PushLedger
 from cairn.sql.push.fault import WriteError
 from cairn.worker.config import ProofConfig
 from cairn.worker.metrics import ProofMetrics
-from cairn.worker.proof.auditor import Auditor, Feed
+from cairn.worker.proof.auditor import Auditor
 from cairn.worker.proof.backfill import Backfill
+from cairn.worker.proof.sides import Feed
 from cairn.worker.proof.source import NotAuthorizedError, PlatformSource, SourceError
 from cairn.worker.proof.windows import DAY, Audited, due
 

@@ -60,6 +60,20 @@ def test_platform_settings_are_what_the_program_reads(tmp_path: Path) -> None:
     )
 
 
+def test_operator_may_read_the_key_of_the_platforms_records_only_where_it_is_named(tmp_path: Path) -> None:
+    named_source = ("--set=push.source.url=https://records.example", "--set=push.source.keySecret=records")
+    objects = rendered(tmp_path, *OUTSIDE, *named_source)
+    rule = {"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["records"], "verbs": ["get"]}
+    assert rule in named(objects, "Role", "cairn-operator")["rules"]
+    platform = tmp_path / "platform.yaml"
+    platform.write_text(named(objects, "ConfigMap", "cairn-platform")["data"]["platform.yaml"])
+    source = Platform.load(platform).push.source
+    assert source is not None
+    assert (source.url, source.key_secret) == ("https://records.example", "records")
+    without = named(rendered(tmp_path, *OUTSIDE), "Role", "cairn-operator")["rules"]
+    assert [one["resourceNames"] for one in without if one["resources"] == ["secrets"]] == [["cairn-bus-account"]]
+
+
 def keys(node: Any, path: str = "") -> set[str]:
     if not isinstance(node, dict):
         return {path}

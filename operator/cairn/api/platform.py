@@ -147,6 +147,25 @@ class Identity(Setting):
         return _PLACEHOLDER.sub(lambda found: values[found[1]], self.client_id)
 
 
+class Source(Setting):
+    """Where the platform answers for the records that it pushed."""
+
+    url: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$", max_length=512)]
+    """Base of the protocol that docs/push.md describes."""
+    key_secret: ObjectName = "cairn-source"
+    """Secret in Cairn's namespace: `source.key`, which the keys of sellers are made of, and `ca.crt`, the authority
+    that its certificate is held to, where that is none of the system's."""
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Where it is: workers may connect there, to the port of its URL."""
+
+
+class Push(Setting):
+    """What pushing needs of the platform."""
+
+    source: Source | None = None
+    """Without one no history is brought in, and nothing is compared."""
+
+
 class Platform(Setting):
     """All settings. Every one has a default that suits the demo; production names images, bus and networks."""
 
@@ -164,6 +183,8 @@ class Platform(Setting):
     """What machines need of the platform."""
     identity: Identity = Identity()
     """Where people sign in once for all."""
+    push: Push = Push()
+    """What pushing needs of the platform."""
     elastic_nodes: bool = False
     """Whether a cluster autoscaler adds nodes: then too little free on nodes makes PeakFits Unknown, not False."""
     operation_days: Annotated[int, Field(ge=1, le=365)] = 7

@@ -27,6 +27,22 @@ from cairn.api.schedule import Next, Participation, PlanStatus
 DatasetName = Annotated[str, Field(max_length=40, pattern=r"^[a-z][a-z0-9_]*$")]
 
 
+class History(Model):
+    """Records from before the subscription, asked for from the platform."""
+
+    days: Annotated[int, Field(ge=0, le=90)] = 0
+    """How many days back; 0 brings in nothing. More days may be asked for later; fewer take nothing away."""
+    max_rows_per_second: Annotated[int, Field(ge=1, le=100000)] = 500
+    """How fast, over all shops and datasets, so that what is pushed is not held up."""
+
+
+class Audit(Model):
+    """What stands is compared with what the platform has, hour by hour."""
+
+    repair: bool = True
+    """Bring in again what is missing, old or changed. Without it, it is told only."""
+
+
 class PushSubscriptionSpec(Model):
     """Which records go where."""
 
@@ -54,6 +70,10 @@ class PushSubscriptionSpec(Model):
         "refunds",
     )
     """Kinds of records."""
+    history: History = History()
+    """Records from before the subscription. Needs a platform that answers for them: push.source of the chart."""
+    audit: Audit = Audit()
+    """What stands is compared with what the platform has, wherever the platform answers for its records."""
     paused: bool = False
     """Write nothing for now; records wait on the bus and none is lost."""
     plan_ref: NameRef | None = None
@@ -92,6 +112,66 @@ class Lag(Model):
     """Messages handed out and not yet committed."""
 
 
+LocalTime = Annotated[str, Field(max_length=32)]
+
+
+class Compared(Model):
+    """What was compared. missing, stale and wrong are what the last look left as it was."""
+
+    sent: Count = 0
+    """Records that the platform has."""
+    stood: Count = 0
+    """Records that stand in the database."""
+    missing: Count = 0
+    """Records that do not stand."""
+    stale: Count = 0
+    """Records that stand in an older version."""
+    wrong: Count = 0
+    """Records whose content is another."""
+    quarantined: Count = 0
+    """Records that can't be written, and are kept in sys_info.jdp_quarantine."""
+    repaired: Count = 0
+    """Records that were mended, since the beginning."""
+
+
+class ProofHour(Compared):
+    """An hour of the records' own time, all shops and datasets together."""
+
+    start: LocalTime
+    """When it begins, on the platform's clock."""
+
+
+class ProofDay(Compared):
+    """A day of the records' own time, all shops and datasets together."""
+
+    date: LocalTime
+    """Which day, on the platform's clock."""
+
+
+class Proof(Model):
+    """What the platform has against what stands in the database."""
+
+    through: LocalTime | None = None
+    """Hours up to here have been compared, on the platform's clock."""
+    total: Compared = Compared()
+    """All hours that were compared."""
+    hours: Annotated[tuple[ProofHour, ...], Field(max_length=24, json_schema_extra=listed("start"))] = ()
+    """The last 24 hours that have closed."""
+    days: Annotated[tuple[ProofDay, ...], Field(max_length=92, json_schema_extra=listed("date"))] = ()
+    """Days that were compared."""
+
+
+class Backfill(Model):
+    """How far the history has come."""
+
+    since: LocalTime
+    """From when on it is brought in, on the platform's clock."""
+    records: Count = 0
+    """Records that were brought in."""
+    complete: bool = False
+    """Whether all of it stands."""
+
+
 class PushSubscriptionStatus(Status):
     """What Cairn found and did."""
 
@@ -103,6 +183,10 @@ class PushSubscriptionStatus(Status):
     """What is still to be written, as of the operator's last look; live numbers are metrics."""
     quarantined: Count | None = None
     """Records in sys_info.jdp_quarantine that could not be written."""
+    proof: Proof | None = None
+    """What the platform has against what stands in the database."""
+    history: Backfill | None = None
+    """How far the history has come."""
     plan: PlanStatus | None = None
     """The plan in force, and where it is going."""
     next: Next | None = None

@@ -23,6 +23,7 @@ COMMANDS = {
     "diff": ("cairn.cli.diff", "show what Cairn would change in a live cluster"),
     "grants": ("cairn.cli.grants", "show what apps ask for, what is granted and what is effective, side by side"),
     "audit-log": ("cairn.cli.audit_log", "show who got or lost which right on shared data, when and why"),
+    "proof": ("cairn.cli.proof", "show what the platform has against what stands in sellers' databases"),
     "render": ("cairn.cli.render", "show what Cairn would make of manifests, without a cluster"),
     "start": ("cairn.cli.operate", "start a machine or a database, by an Operation"),
     "stop": ("cairn.cli.operate", "stop a machine or a database, by an Operation"),

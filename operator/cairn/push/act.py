@@ -17,12 +17,13 @@ from cairn.api.pushsubscription import PushSubscription
 from cairn.api.quantity import parse
 from cairn.api.resources import POD, SECRET, Obj, Ref
 from cairn.api.secrets import raw, secret, text
+from cairn.api.signing import source_key
 from cairn.bus.admin import delete_consumer, ensure_consumer, ensure_stream
 from cairn.bus.connection import BusError
 from cairn.bus.credentials import mint_user, worker_permissions
 from cairn.engine.kind import Action, ActionError, Io, Observed
 from cairn.push import names, objects
-from cairn.push.probe import account_key, account_ref, open_bus, target_of
+from cairn.push.probe import account_key, account_ref, open_bus, source_mark, source_ref, target_of
 from cairn.sql.errors import SqlError
 from cairn.sql.postgresql import Target
 from cairn.sql.push.engine import Asked
@@ -70,6 +71,7 @@ async def _mint(action: Action, scene: Scene) -> None:
         seed = text(account, "account.seed").strip()
         creds = mint_user(seed, args["consumer"], allowed.publish, allowed.subscribe).encode()
     owner = await scene.io.get(scene.secret_ref(args["databaseSecret"])) if args["databaseSecret"] else None
+    source = await _source(action, scene)
     data = {
         "username": args["login"].encode(),
         "password": raw(live, "password") or secrets.token_urlsafe(24).encode(),
@@ -77,8 +79,22 @@ async def _mint(action: Action, scene: Scene) -> None:
         "account": key.encode(),
         "rights": args["rights"].encode(),
         "ca.crt": raw(owner, "ca.crt"),
+        **source,
     }
     await _write(scene, args["secret"], live, data)
+
+
+async def _source(action: Action, scene: Scene) -> dict[str, bytes]:
+    """What the worker asks the platform with: a key that opens this seller's records alone."""
+    if not action.args["source"]:
+        return {}
+    ref = source_ref(scene.platform)
+    held = await scene.io.get(ref)
+    key = raw(held, "source.key").strip()
+    if not key:
+        raise ActionError(Reason.SECRET_NOT_FOUND, f"{ref} has no source.key: push.source.keySecret names it")
+    made = source_key(key, action.args["seller"]).encode()
+    return {"source.key": made, "source.mark": source_mark(held).encode(), "source-ca.crt": raw(held, "ca.crt")}
 
 
 async def _write(scene: Scene, name: str, live: Obj | None, data: Mapping[str, bytes]) -> None:

@@ -15,11 +15,13 @@ from cairn.engine.kind import Observed
 class Facts:
     """bus: account (the public key that signs credentials) and consumer (None, or filterSubjects, pending,
     unacknowledged); database: missing and drift (in words), quarantined, tables, login ({ours, password}), granted
-    (the login may write, the reader read). Both are empty while nobody was asked, and when there was an error.
+    (the login may write, the reader read), proof (see `sql.proof`); source_mark: of the key that sellers' keys are made
+    of, empty where there is none. Bus and database are empty while nobody was asked, and when there was an error.
     """
 
     bus: Mapping[str, Any] = field(default_factory=dict)
     database: Mapping[str, Any] = field(default_factory=dict)
+    source_mark: str = ""
     bus_error: tuple[Reason, str] | None = None
     database_error: tuple[Reason, str] | None = None
 
@@ -29,6 +31,7 @@ class Facts:
         return cls(
             bus={} if "error" in bus else bus,
             database={} if "error" in database else database,
+            source_mark=str((observed.facts.get("source") or {}).get("mark") or ""),
             bus_error=_error(bus),
             database_error=_error(database),
         )

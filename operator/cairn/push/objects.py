@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from cairn.api.guards import Networks, database_egress, tcp
 from cairn.api.lookup import access_label
-from cairn.api.platform import Bus
+from cairn.api.platform import Bus, Source
 from cairn.api.resources import Obj
 
 CONTAINER = "worker"
@@ -46,6 +46,7 @@ class Worker:
     database: str
     external: tuple[str, int] | None = None
     denied_networks: Networks = ()
+    source: Source | None = None
     config_digest: str = ""
     renewed_for: str = ""
 
@@ -92,6 +93,13 @@ def network_policy(worker: Worker) -> Obj:
     bus = [{"namespaceSelector": {"matchLabels": dict(peer.namespace_labels)}} for peer in worker.bus.peers]
     egress: list[Obj] = [{"to": bus, "ports": tcp(*bus_ports(worker.bus.url))}] if bus else []
     egress.append(database_egress(worker.database, worker.external, worker.denied_networks))
+    if worker.source is not None and worker.source.networks:
+        egress.append(
+            {
+                "to": [{"ipBlock": {"cidr": str(one)}} for one in worker.source.networks],
+                "ports": tcp(_port(worker.source.url)),
+            }
+        )
     scraper = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": worker.operator_namespace}}}
     return {
         "apiVersion": "networking.k8s.io/v1",
@@ -104,6 +112,11 @@ def network_policy(worker: Worker) -> Obj:
             "egress": egress,
         },
     }
+
+
+def _port(url: str) -> int:
+    parts = urlsplit(url)
+    return parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def bus_ports(urls: str) -> list[int]:

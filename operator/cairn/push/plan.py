@@ -23,7 +23,7 @@ from cairn.calendar.asked import Asked, ask
 from cairn.calendar.cost import cost_of
 from cairn.calendar.fit import Site, peak_fits
 from cairn.engine.kind import Action, Child, Observed, Plan
-from cairn.push import decide, frozen, names, objects, report, sizing
+from cairn.push import decide, frozen, names, objects, proof, report, sizing
 from cairn.push.facts import Facts
 
 CONFIRM = "cairn.dev/confirm-delete"
@@ -122,7 +122,11 @@ def _serve(decided: Decided, observed: Observed, now: datetime, platform: Platfo
         children=tuple(children),
         status=report.status(push, decided.consumer, observed, facts)
         | report.sold(push, observed, asked, size, charge),
-        conditions=(*report.conditions(push, decided.database, observed, facts, working=bool(actions)), *said),
+        conditions=(
+            *report.conditions(push, decided.database, observed, facts, working=bool(actions)),
+            *proof.conditions(push, facts, platform.push.source),
+            *said,
+        ),
         actions=(*actions, *_resize(change, pod)),
         next=min([now + _patience(facts), *edges]),
     )
@@ -157,6 +161,8 @@ def _secret_lacking(decided: Decided, secret: Obj | None, observed: Observed, fa
     account = facts.bus.get("account")
     if account and text(secret, "account") != account:
         return True  # the bus was set up anew: what the old account signed opens nothing
+    if platform.push.source is not None and text(secret, "source.mark") != facts.source_mark:
+        return True
     if text(secret, "rights") != names.rights(platform.bus.stream, decided.consumer):
         return True  # made by a version whose workers needed other rights on the bus
     return text(secret, "ca.crt") != _ca(decided, observed)
@@ -175,6 +181,8 @@ def _mint(decided: Decided, platform: Platform) -> Action:
         "consumer": decided.consumer,
         "rights": names.rights(platform.bus.stream, decided.consumer),
         "databaseSecret": decided.database.owner,
+        "source": platform.push.source is not None,
+        "seller": decided.seller.spec.id,
     }
     return Action("mint", args)
 
@@ -204,20 +212,22 @@ def _worker(decided: Decided, secret: Obj | None, platform: Platform, renewed_fo
         image=platform.images.cairn,
         replicas=0 if push.spec.paused or decided.database.stopped else 1,
         resources=decided.resources,
-        settings=_settings(decided, platform, checked=bool(raw(secret, "ca.crt"))),
+        settings=_settings(decided, platform, secret),
         secret_digest=objects.digest(content),
         operator_namespace=platform.namespace,
         bus=platform.bus,
         database=decided.database.rds.metadata.name,
         external=(external.host, external.port) if external else None,
         denied_networks=platform.external_databases.denied_networks,
+        source=platform.push.source,
         renewed_for=renewed_for,
     )
 
 
-def _settings(decided: Decided, platform: Platform, *, checked: bool) -> dict[str, Any]:
+def _settings(decided: Decided, platform: Platform, secret: Obj | None) -> dict[str, Any]:
     """worker.json."""
     push, database = decided.push, decided.database
+    checked = bool(raw(secret, "ca.crt"))
     return {
         "subscription": f"{push.metadata.namespace}/{push.metadata.name}",
         "bus": {
@@ -241,7 +251,23 @@ def _settings(decided: Decided, platform: Platform, *, checked: bool) -> dict[st
         ],
         "shops": decided.shops,
         "metricsPort": objects.METRICS_PORT,
+    } | _proof(decided, platform, secret)
+
+
+def _proof(decided: Decided, platform: Platform, secret: Obj | None) -> Obj:
+    if platform.push.source is None or not raw(secret, "source.key"):
+        return {}
+    spec = decided.push.spec
+    found = {
+        "url": platform.push.source.url,
+        "seller": decided.seller.spec.id,
+        "keyFile": f"{objects.SECRET}/source.key",
+        "caFile": f"{objects.SECRET}/source-ca.crt" if raw(secret, "source-ca.crt") else None,
+        "historyDays": spec.history.days,
+        "maxRowsPerSecond": spec.history.max_rows_per_second,
+        "repair": spec.audit.repair,
     }
+    return {"proof": found}
 
 
 def _gone(push: PushSubscription, observed: Observed, now: datetime) -> Plan:

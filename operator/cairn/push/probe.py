@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import ssl
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +17,7 @@ from cairn.api.lookup import parsed
 from cairn.api.platform import Platform
 from cairn.api.pushsubscription import PushSubscription
 from cairn.api.resources import POD, SECRET, SELLERRDS, Obj, Ref
-from cairn.api.secrets import text
+from cairn.api.secrets import raw, text
 from cairn.api.sellerrds import SellerRDS
 from cairn.bus.admin import consumer_info
 from cairn.bus.connection import BusError, Client
@@ -36,11 +38,25 @@ async def probe(
     push: PushSubscription, observed: Observed, io: Io, platform: Platform, known: Mapping[str, Dataset]
 ) -> Mapping[str, Any]:
     """The facts that `cairn.push.facts` describes."""
-    return {"bus": await _bus(push, io, platform), "database": await _database(push, observed, platform, known)}
+    found = {"bus": await _bus(push, io, platform), "database": await _database(push, observed, platform, known)}
+    if platform.push.source is not None:
+        found["source"] = {"mark": source_mark(await io.get(source_ref(platform)))}
+    return found
 
 
 def account_ref(platform: Platform) -> Ref:
     return Ref(SECRET, platform.namespace, platform.bus.account_secret)
+
+
+def source_ref(platform: Platform) -> Ref:
+    name = platform.push.source.key_secret if platform.push.source else ""
+    return Ref(SECRET, platform.namespace, name)
+
+
+def source_mark(held: Obj | None) -> str:
+    """Short, tells one key and authority from another and gives neither away; empty where there is no key."""
+    key = raw(held, "source.key").strip()
+    return hmac.new(key, b"mark" + raw(held, "ca.crt"), hashlib.sha256).hexdigest()[:16] if key else ""
 
 
 async def open_bus(account: Obj | None, platform: Platform) -> Client:
@@ -139,4 +155,5 @@ async def _facts(
         "login": {"ours": found.login.ours, "password": found.login.opens} if found.login else None,
         "granted": found.granted,
         "weak": list(found.weak),
+        "proof": found.proof,
     }

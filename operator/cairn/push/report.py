@@ -15,7 +15,7 @@ from cairn.calendar.asked import Asked, next_status, plan_status
 from cairn.calendar.cost import Charge
 from cairn.calendar.freeze import deferred
 from cairn.engine.kind import Observed
-from cairn.push import objects
+from cairn.push import objects, proof
 from cairn.push.facts import Facts
 
 
@@ -113,6 +113,7 @@ def status(push: PushSubscription, consumer: str, observed: Observed, facts: Fac
     if facts.database:
         found["quarantined"] = int(facts.database.get("quarantined") or 0)
         found["tables"] = sorted(facts.database.get("tables") or ())
+        found |= proof.status(facts)
     return found
 
 

@@ -8,7 +8,9 @@ import signal
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from cairn.api.pushsubscription import PushSubscriptionStatus
 from cairn.sql.postgresql import Connection
+from cairn.sql.push.postgresql.proof import proof_facts
 from data.plane import Plane
 from data.proof.platform import Platform, hours_ago, order
 
@@ -53,6 +55,13 @@ async def test_history_is_brought_in_and_proven(platform: Platform, plane: Plane
     assert [one["sent"] for one in found] == [100, 1200]
     assert await rows(conn) == {tid: payload.decode() for tid, payload in told.items()}, "older than asked stays away"
     plane.programs[-1].ready()
+    said = PushSubscriptionStatus.model_validate(await proof_facts(conn, ["jdp_tb_trade"], ["55501"]))
+    assert said.proof is not None
+    assert said.history is not None
+    assert (said.proof.total.sent, said.proof.total.stood, said.proof.total.missing) == (1300, 1300, 0)
+    assert sum(day.sent for day in said.proof.days) == 1300
+    assert [hour.sent for hour in said.proof.hours if hour.sent] == [1200]
+    assert (said.history.records, said.history.complete) == (1300, True)
 
 
 async def test_lost_stale_and_changed_rows_are_mended_by_the_same_path(

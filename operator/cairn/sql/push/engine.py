@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from cairn.api.dataset import Dataset
 from cairn.api.proof import Head, Slice
@@ -49,6 +49,8 @@ class Standing:
     tables: tables and views that stand, by their full names
     granted: the login may write, and the readers may read
     weak: settings under which a commit can be lost, as `name = value`
+    proof: what the book says: `proof` (through, total, hours, days) and `history` (since, records, complete), each as
+    the status of a PushSubscription has it and None before there is any; empty where there is no book
     """
 
     missing: tuple[str, ...]
@@ -58,6 +60,7 @@ class Standing:
     login: LoginFact | None
     granted: bool
     weak: tuple[str, ...] = ()
+    proof: Mapping[str, Any] = field(default_factory=dict)
 
 
 class PushWriter(Protocol):

@@ -16,6 +16,7 @@ from cairn.sql.logins import may_push, may_read, passwords_open
 from cairn.sql.postgresql import Connection, Target, connect
 from cairn.sql.push.engine import Asked, LoginFact, Standing
 from cairn.sql.push.postgresql.ledger import Ledger
+from cairn.sql.push.postgresql.proof import BOOKS, proof_facts
 from cairn.sql.push.postgresql.schema import drifted, ensure_schema, missing
 from cairn.sql.push.postgresql.writer import Writer
 from cairn.sql.roles import drop_role, ensure_role, grant_push, grant_reader
@@ -35,10 +36,11 @@ class PostgreSQLPush:
             schema, server = await schema_facts(conn), await server_facts(conn)
             login, opens = server.roles.get(asked.login), False
             tables = [dataset.table for dataset in asked.datasets]
-            granted = login is not None and await may_push(conn, asked.login, (*tables, "jdp_quarantine"))
+            granted = login is not None and await may_push(conn, asked.login, (*tables, "jdp_quarantine", *BOOKS))
             if login is not None:
                 tried = await passwords_open(conn, target, {asked.login: (asked.password, asked.database)})
                 opens = tried.get(asked.login, False)
+            proof = await proof_facts(conn, tables, list(asked.shops)) if set(BOOKS) <= schema.tables.keys() else {}
             for reader in asked.readers:
                 if reader in server.roles and server.roles[reader].ours:
                     granted = granted and await may_read(conn, reader, tables)
@@ -52,6 +54,7 @@ class PostgreSQLPush:
             None if login is None else LoginFact(login.ours, opens),
             granted,
             server.weak,
+            proof,
         )
 
     async def settle(self, target: Target, asked: Asked) -> None:

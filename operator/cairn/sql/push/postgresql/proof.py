@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the book in the seller's database says of a subscription, for its status."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from cairn.sql.postgresql import Connection
+
+BOOKS = ("jdp_audit", "jdp_backfill")
+HOURS, DAYS = 24, 92
+_COUNTS = ("sent", "stood", "missing", "stale", "wrong", "quarantined", "repaired")
+_SUMS = ", ".join(f"sum({name})::int8 AS {name}" for name in _COUNTS)
+_OURS = "FROM sys_info.jdp_audit WHERE table_name = ANY($1) AND shop_id = ANY($2)"
+
+
+async def proof_facts(conn: Connection, tables: Sequence[str], shops: Sequence[str]) -> dict[str, Any]:
+    """proof: through, total, hours (the last 24), days; history: since, records, complete. None before there is any."""
+    ours = (list(tables), list(shops))
+    total = await conn.fetchrow(f"SELECT max(window_end) AS through, {_SUMS} {_OURS}", *ours)
+    hours = await conn.fetch(
+        f"SELECT window_start AS start, {_SUMS} {_OURS} GROUP BY 1 ORDER BY 1 DESC LIMIT {HOURS}", *ours
+    )
+    days = await conn.fetch(
+        f"SELECT window_start::pg_catalog.date AS date, {_SUMS} {_OURS} GROUP BY 1 ORDER BY 1 DESC LIMIT {DAYS}", *ours
+    )
+    history = await conn.fetchrow(
+        "SELECT min(since) AS since, sum(records)::int8 AS records, bool_and(done_at IS NOT NULL) AS complete"
+        " FROM sys_info.jdp_backfill WHERE table_name = ANY($1) AND shop_id = ANY($2) AND since < until",
+        *ours,
+    )
+    proof = None
+    if total is not None and total["through"] is not None:
+        proof = {
+            "through": total["through"].isoformat(),
+            "total": _counts(total),
+            "hours": [{"start": row["start"].isoformat(), **_counts(row)} for row in hours],
+            "days": [{"date": row["date"].isoformat(), **_counts(row)} for row in days],
+        }
+    brought = None
+    if history is not None and history["since"] is not None:
+        brought = {
+            "since": history["since"].isoformat(),
+            "records": history["records"],
+            "complete": history["complete"],
+        }
+    return {"proof": proof, "history": brought}
+
+
+def _counts(row: Any) -> dict[str, int]:
+    return {name: int(row[name] or 0) for name in _COUNTS}

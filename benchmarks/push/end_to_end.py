@@ -1,42 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Gateway, bus, one worker and the database as processes on loopback: `python benchmarks/push/end_to_end.py`.
+"""Gateway, bus, one worker and the database as processes on loopback, from the HTTP request to the row.
 
-Orders of about 1.2 KB, three versions each, shuffled, sent over four connections. Ends when every message is
-acknowledged, and says what each process used.
+First as fast as it goes: orders of about 1.2 KB, three versions each, shuffled, over four connections, until every
+message is acknowledged. Then at a steady pace for the latency, as a reader sees it that LISTENs.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import os
 import random
 import shutil
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from statistics import quantiles
+from typing import Any
 
 import aiohttp
+from ground import SHOPS, seller
 
-TREE = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(TREE / part) for part in ("operator", "tests", "tests/devcluster")]
+from cairn.api.signing import signature
+from cairn.datasets import shipped
+from cairn.sql.postgresql import Connection, Target
+from cairn.sql.roles import ensure_role, grant_push
+from cairn.sql.push.postgresql.schema import ensure_schema
+from data.bus import Bus
+from data.plane import CONSUMER, KEY, SUBJECTS, Plane, Program, trade
+from data.servers import scratch
 
-from cairn.api.signing import signature  # noqa: E402
-from cairn.datasets import shipped  # noqa: E402
-from cairn.sql.postgresql import Target, connect  # noqa: E402
-from cairn.sql.push.postgresql.schema import ensure_schema  # noqa: E402
-from cairn.sql.roles import ensure_database, ensure_role, grant_push  # noqa: E402
-from data.bus import Bus  # noqa: E402
-from data.plane import CONSUMER, KEY, SHOPS, SUBJECTS, Plane, Program, trade  # noqa: E402
-from data.servers import PostgreSQL, scratch  # noqa: E402
-
-VERSIONS = 3
+VERSIONS, BATCH = 3, 300
 PATH = "/v1/push/2088/55501/trades"
+PACE = 50
+"""Requests of one order a second, for the latency."""
 
 
-def bodies(orders: int, batch: int) -> list[bytes]:
+def bodies(orders: int) -> list[bytes]:
     padding = {f"field_{number}": "x" * 20 for number in range(28)}
     lines = [
         trade(10**6 + order, f"2026-11-11 0{version}:00:00", f"S{version}", **padding)
@@ -44,82 +43,96 @@ def bodies(orders: int, batch: int) -> list[bytes]:
         for version in range(VERSIONS)
     ]
     random.Random(1).shuffle(lines)
-    return [b"\n".join(lines[at : at + batch]) for at in range(0, len(lines), batch)]
+    return [b"\n".join(lines[at : at + BATCH]) for at in range(0, len(lines), BATCH)]
 
 
-async def post(session: aiohttp.ClientSession, url: str, work: Iterator[bytes]) -> None:
+async def post(session: aiohttp.ClientSession, url: str, body: bytes) -> None:
+    stamp = str(int(time.time()))
+    signed = signature(KEY.encode(), "POST", PATH, stamp, body)
+    headers = {"X-Cairn-Timestamp": stamp, "X-Cairn-Signature": signed}
+    async with session.post(url + PATH, data=body, headers=headers) as response:
+        if response.status != 202:
+            raise RuntimeError(await response.text())
+
+
+async def _posts(session: aiohttp.ClientSession, url: str, work: Iterator[bytes]) -> None:
     for body in work:
-        stamp = str(int(time.time()))
-        signed = signature(KEY.encode(), "POST", PATH, stamp, body)
-        headers = {"X-Cairn-Timestamp": stamp, "X-Cairn-Signature": signed}
-        async with session.post(url + PATH, data=body, headers=headers) as response:
-            if response.status != 202:
-                raise RuntimeError(await response.text())
+        await post(session, url, body)
 
 
-def used(program: Program) -> str:
+def rss_mib(program: Program) -> int:
     assert program.process is not None
-    fields = Path(f"/proc/{program.process.pid}/stat").read_text().split()
-    peak = next(line for line in Path(f"/proc/{program.process.pid}/status").read_text().splitlines() if "HWM" in line)
-    seconds = (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
-    return f"{program.name}: {seconds:.1f} s of CPU, at most {int(peak.split()[1]) // 1024} MiB"
+    status = Path(f"/proc/{program.process.pid}/status").read_text().splitlines()
+    return int(next(line for line in status if line.startswith("VmRSS")).split()[1]) // 1024
 
 
-async def measure(server: PostgreSQL, bus: Bus, home: Path, orders: int, batch: int) -> None:
-    admin = Target("localhost", server.port, "postgres", "postgres", "secret", server.ca, address="127.0.0.1")
-    conn = await connect(admin)
-    await ensure_role(conn, "owner", password="x")
-    await ensure_database(conn, "shop", "owner")
-    await conn.close()
-    database = replace(admin, database="shop")
-    conn = await connect(database)
+async def _latencies(plane: Plane, url: str, conn: Connection, seconds: float) -> list[float]:
+    """From the beginning of the request until a reader that listens has fetched the row."""
+    sent: dict[int, float] = {}
+    took: list[float] = []
+    news = asyncio.Event()
+    last = await conn.fetchval("SELECT max(jdp_seq) FROM sys_info.jdp_tb_trade")
+    await conn.add_listener("jdp_tb_trade", lambda *_: news.set())
+
+    async def read(count: int) -> None:
+        nonlocal last
+        while len(took) < count:
+            await news.wait()
+            news.clear()
+            rows = await conn.fetch(
+                "SELECT tid, jdp_seq FROM sys_info.jdp_tb_trade WHERE jdp_seq > $1 ORDER BY 2", last
+            )
+            took.extend(time.perf_counter() - sent[row["tid"]] for row in rows)
+            last = rows[-1]["jdp_seq"] if rows else last
+
+    count = int(seconds * PACE)
+    async with aiohttp.ClientSession() as session, asyncio.timeout(seconds * 4), asyncio.TaskGroup() as group:
+        group.create_task(read(count))
+        begun = time.perf_counter()
+        for number in range(count):
+            await asyncio.sleep(max(0.0, begun + number / PACE - time.perf_counter()))
+            sent[number + 1] = time.perf_counter()
+            group.create_task(post(session, url, trade(number + 1, "2026-11-11 00:00:00")))
+    return took
+
+
+async def measure(admin: Target, orders: int, seconds: float) -> dict[str, Any]:
+    database, conn = await seller(admin, "end_to_end")
     datasets = tuple(shipped().values())
     await ensure_schema(conn, datasets, SHOPS)
     await ensure_role(conn, "push", password="push")
-    await grant_push(conn, "shop", "push", tuple(dataset.table for dataset in datasets))
+    await grant_push(conn, database.database, "push", tuple(dataset.table for dataset in datasets))
+    homes = scratch("bus"), scratch("plane")
+    bus = Bus.prepared(homes[0])
+    bus.server.start()
     await bus.prepare((CONSUMER, SUBJECTS), max_bytes=2**32)
-    plane = Plane(bus, database, replace(database, user="push", password="push"), home)
+    plane = Plane(bus, database, replace(database, user="push", password="push"), homes[1])
     try:
         plane.gateway.start()
         worker = plane.worker()
         worker.start()
         worker.ready()
-        work = iter(bodies(orders, batch))
-        begun = time.monotonic()
+        url, work = f"http://127.0.0.1:{plane.gateway.port}", iter(bodies(orders))
+        start, begun = rss_mib(worker), time.perf_counter()
         async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as group:
             for _ in range(4):
-                group.create_task(post(session, f"http://127.0.0.1:{plane.gateway.port}", work))
-        accepted = time.monotonic() - begun
+                group.create_task(_posts(session, url, work))
         await plane.drained(900)
-        landed = time.monotonic() - begun
-        stale = await conn.fetchval("SELECT count(*) FROM sys_info.jdp_tb_trade WHERE status <> 'S2'")
-        rows = await conn.fetchval("SELECT count(*) FROM sys_info.jdp_tb_trade")
-        count = orders * VERSIONS
-        print(f"accepted {count / accepted:,.0f} records/s, landed {count / landed:,.0f} records/s in {landed:.1f} s")
-        print(f"{rows} of {orders} rows, {stale} not at their newest version")
-        print(f"{used(plane.gateway)}\n{used(worker)}")
+        rate = orders * VERSIONS / (time.perf_counter() - begun)
+        await _newest(conn, orders)
+        parts = quantiles(await _latencies(plane, url, conn, seconds), n=100)
+        speed = {"http_to_row_per_s": rate, "p50_s": parts[49], "p99_s": parts[98]}
+        return {"end_to_end": speed, "rss_mib": {"start": start, "end": rss_mib(worker)}}
     finally:
         plane.close()
-        await conn.close()
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Measure the data plane end to end.")
-    parser.add_argument("--orders", type=int, default=160_000)
-    parser.add_argument("--batch", type=int, default=300)
-    args = parser.parse_args()
-    server, homes = PostgreSQL(), [scratch("bus"), scratch("plane")]
-    bus = Bus.prepared(homes[0])
-    try:
-        server.start()
-        bus.server.start()
-        asyncio.run(measure(server, bus, homes[1], args.orders, args.batch))
-    finally:
         bus.server.kill()
-        server.remove()
+        await conn.close()
         for home in homes:
             shutil.rmtree(home, ignore_errors=True)
 
 
-if __name__ == "__main__":
-    main()
+async def _newest(conn: Connection, orders: int) -> None:
+    query = "SELECT count(*), count(*) FILTER (WHERE status = $1) FROM sys_info.jdp_tb_trade"
+    rows, newest = await conn.fetchrow(query, f"S{VERSIONS - 1}") or (0, 0)
+    if (rows, newest) != (orders, orders):
+        raise RuntimeError(f"{rows} rows, {newest} of them newest, of {orders} orders")

@@ -11,7 +11,7 @@ PYTEST := $(PY) -m pytest -q
 DATA_PACKAGES := postgresql
 
 .DEFAULT_GOAL := help
-.PHONY: help env lint format test test-unit test-cluster test-data test-engines test-pods demo demo-down demo-promotion demo-promotion-down demo-tenant demo-tenant-down bench-promotion bench-reconcile crds lock clean data-packages
+.PHONY: help env lint format test test-unit test-cluster test-data test-engines test-pods demo demo-down demo-promotion demo-promotion-down demo-tenant demo-tenant-down bench-promotion bench-reconcile bench-push crds lock clean data-packages
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -82,6 +82,10 @@ bench-promotion: env ## 500 machines, one promotion: build/bench/promotion.json
 bench-reconcile: env ## 1,000 new machines against a bare client, 5,000 at rest: build/bench/reconcile.json
 	@$(STEP) "control plane's binaries" $(PY) tests/devcluster/devcluster.py build --what kubevirt-plane
 	@$(PY) benchmarks/fleet/reconcile.py
+
+bench-push: env data-packages ## the guarded write against COPY, many sellers, HTTP to row: build/bench/push.json
+	@$(STEP) "control plane's binaries" $(PY) tests/devcluster/devcluster.py build --what controlplane
+	@$(PY) benchmarks/push/run.py
 
 crds: env ## write crds/ and the charts' generated parts from the models
 	@$(CAIRN) crds --dir crds

@@ -16,8 +16,8 @@ from statistics import median
 from ground import START, TRADES, batches
 
 from cairn.sql.postgresql import Connection, Target, connect
-from cairn.sql.push.rows import Row
 from cairn.sql.push.postgresql.writer import Writer
+from cairn.sql.push.rows import Row
 
 MICROSECOND = timedelta(microseconds=1)
 Work = Callable[[int, Sequence[Sequence[Row]]], Awaitable[None]]

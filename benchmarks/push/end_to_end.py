@@ -23,8 +23,8 @@ from ground import SHOPS, seller
 from cairn.api.signing import signature
 from cairn.datasets import shipped
 from cairn.sql.postgresql import Connection, Target
-from cairn.sql.roles import ensure_role, grant_push
 from cairn.sql.push.postgresql.schema import ensure_schema
+from cairn.sql.roles import ensure_role, grant_push
 from data.bus import Bus
 from data.plane import CONSUMER, KEY, SUBJECTS, Plane, Program, trade
 from data.servers import scratch

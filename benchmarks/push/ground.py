@@ -17,9 +17,9 @@ sys.path[:0] = [str(TREE / part) for part in ("operator", "tests", "tests/devclu
 from cairn.bus.pack import digest  # noqa: E402
 from cairn.datasets import shipped  # noqa: E402
 from cairn.sql.postgresql import Connection, Target, connect  # noqa: E402
-from cairn.sql.roles import ensure_database, ensure_role  # noqa: E402
-from cairn.sql.push.rows import Row  # noqa: E402
 from cairn.sql.push.postgresql.schema import ensure_schema  # noqa: E402
+from cairn.sql.push.rows import Row  # noqa: E402
+from cairn.sql.roles import ensure_database, ensure_role  # noqa: E402
 from data.servers import PostgreSQL  # noqa: E402
 
 TRADES = shipped()["trades"]

@@ -11,8 +11,8 @@ from statistics import median
 from ground import TRADES, batches, seller
 
 from cairn.sql.postgresql import Connection, Target
-from cairn.sql.push.rows import Row
 from cairn.sql.push.postgresql.writer import Writer
+from cairn.sql.push.rows import Row
 
 BATCH = 500
 """What a seller's lane has at hand: a wide fleet has small batches."""

@@ -171,6 +171,21 @@ async def test_write_of_newer_content_gives_a_new_number_and_keeps_created(write
     assert second[6] == first[6]
 
 
+async def test_write_after_a_batch_of_newer_rows_takes_new_gone_and_older_ones_as_well(
+    writer: Writer, conn: Connection
+) -> None:
+    """That batch is not looked up: what it holds is left to the guard."""
+    for version in (1, 2):
+        await writer.write([row(key, Version(version, 1, "aa"), f"v{version}") for key in (1, 2, 3)], ())
+    await conn.execute("DELETE FROM sys_info.jdp_tb_trade WHERE tid = 2")
+    batch = [row(1, Version(3, 1, "aa"), "v3"), row(2, Version(2, 1, "aa"), "v2"), row(3, Version(1, 9, "ff"), "old")]
+    written = await writer.write([*batch, row(4, Version(1, 1, "aa"), "new")], ())
+    assert (written.inserted, written.updated, written.stale) == (2, 1, 1)
+    assert {key: found[3] for key, found in (await there(conn)).items()} == {1: "v3", 2: "v2", 3: "v2", 4: "new"}
+    numbers = [found[4] for found in (await there(conn)).values()]
+    assert len(set(numbers)) == 4
+
+
 async def test_write_to_a_table_that_forbids_null_where_cairn_fills_in_updates(
     writer: Writer, conn: Connection
 ) -> None:

@@ -2,8 +2,9 @@
 """Takes rows into one pushed table of PostgreSQL, so that a row never goes back and numbers come in commit order.
 
 Per batch, in one transaction: look up which keys are there; stage what is newer; lock the cursor; COPY what is new
-straight into the table; upsert the stage under the guard; quarantine; COMMIT. Nothing slow follows the cursor's lock
-but the writing itself. Another writer that was faster with a new key makes the COPY fail: then it is staged as well.
+straight into the table; update from the stage under the guard; quarantine; COMMIT. Nothing slow follows the cursor's
+lock but the writing itself. Another writer that was faster with a new key makes the COPY fail: then it is staged as
+well. After a batch of nothing but newer rows the next is not looked up: it is probably such a one.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from cairn.api.dataset import Dataset
 from cairn.sql.errors import SqlError
 from cairn.sql.postgresql import Connection, Target, connect
 from cairn.sql.push.postgresql.upsert import CURSOR, QUARANTINE, statements
-from cairn.sql.push.rows import Order, Poison, Row, Written, newest, split
+from cairn.sql.push.rows import Order, Poison, Row, Split, Written, newest, split
 
 STATEMENT_TIMEOUT_MS = 30_000
 LOCK_TIMEOUT_MS = 5_000
@@ -34,6 +35,7 @@ class Writer:
         self._target, self._dataset, self._application = target, dataset, application
         self._sql = statements(dataset)
         self._conn: Connection | None = None
+        self._changing = False
 
     @property
     def connected(self) -> bool:
@@ -52,7 +54,7 @@ class Writer:
             )
             try:
                 # The look-up's plan is made once, often while the table is empty: it would be a scan of all of it.
-                await conn.execute("SET enable_seqscan = off")
+                await conn.execute("SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off")
                 await conn.execute(self._sql.create_stage)
             except BaseException:
                 conn.terminate()
@@ -77,7 +79,7 @@ class Writer:
         return replace(written, stale=written.stale + len(rows) - len(distinct), quarantined=reasons)
 
     async def _rows(self, conn: Connection, rows: Sequence[Row]) -> Written:
-        news = split(rows, await self._there(conn, rows))
+        news = Split([], list(rows), 0) if self._changing else split(rows, await self._there(conn, rows))
         if not news.new and not news.changed:
             return Written(stale=news.stale)
         await self._stage(conn, news.changed, 0)
@@ -89,11 +91,15 @@ class Writer:
             else:
                 await self._stage(conn, news.new, staged)
                 staged += len(news.new)
-        if not staged:
-            return Written(inserted=inserted, stale=news.stale)
-        tag = await conn.execute(self._sql.upsert, start, base)
-        updated = int(tag.rsplit(" ", 1)[1])
-        return Written(inserted, updated, news.stale + staged - updated)
+        updated = 0
+        if news.changed:
+            tag = await conn.execute(self._sql.update, start, base)
+            updated = int(tag.rsplit(" ", 1)[1])
+        self._changing = updated == len(rows)
+        if updated < staged:  # not looked up, or not as it was then: new after all, gone, or not newer
+            found = (await conn.fetch(self._sql.upsert, start, base))[0]
+            inserted, updated = inserted + found["inserted"], updated + found["updated"]
+        return Written(inserted, updated, len(rows) - inserted - updated)
 
     async def _there(self, conn: Connection, rows: Sequence[Row]) -> dict[int, Order]:
         found = await conn.fetch(self._sql.probe, [row.key for row in rows])

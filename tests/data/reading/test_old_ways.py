@@ -17,8 +17,8 @@ import pytest
 
 from cairn.datasets import shipped
 from cairn.sql.postgresql import Connection, Target, connect
-from cairn.sql.push.postgresql.writer import Writer, Written
-from cairn.sql.push.rows import Row
+from cairn.sql.push.postgresql.writer import Writer
+from cairn.sql.push.rows import Row, Written
 from data.test_sql_writer import Version, row
 
 TRADES = shipped()["trades"]

@@ -33,6 +33,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--orders", type=int, default=0, help="play Double 11 with so many orders in four versions each"
     )
+    parser.add_argument(
+        "--withhold", type=float, default=0.0, help="share of those versions whose push is lost, 0 to 1 (default: 0)"
+    )
     parser.add_argument("--day", type=datetime.fromisoformat, help="day of those orders (default: a week ago)")
 
 
@@ -45,6 +48,9 @@ def run(args: argparse.Namespace) -> int:
         return 2
     if bool(args.gateway) != bool(args.gateway_key_file):
         print("cairn platform-sim: --gateway and --gateway-key-file go together", file=sys.stderr)
+        return 2
+    if not 0 <= args.withhold <= 1:
+        print(f"cairn platform-sim: --withhold {args.withhold} is no share: 0 to 1", file=sys.stderr)
         return 2
     try:
         asyncio.run(_serve(args, host.strip("[]"), int(port), shop, nick))
@@ -68,7 +74,8 @@ async def _serve(args: argparse.Namespace, host: str, port: int, shop: str, nick
         pusher = Pusher(book, args.gateway, args.seller, args.gateway_key_file.read_bytes().split()[0])
         tasks.append(asyncio.create_task(pusher.run()))
     if args.orders:
-        tasks.append(asyncio.create_task(_play(book, shop, Play(args.orders, nick, args.day or _week_ago()))))
+        play = Play(args.orders, nick, args.day or _week_ago(), withheld=args.withhold)
+        tasks.append(asyncio.create_task(_play(book, shop, play)))
     try:
         await stop.wait()
     finally:
@@ -81,9 +88,10 @@ async def _serve(args: argparse.Namespace, host: str, port: int, shop: str, nick
 
 
 async def _play(book: Book, shop: str, play: Play) -> None:
-    payloads = iter(play)
-    while some := list(islice(payloads, 1000)):
-        book.take("trades", shop, some)
+    told = iter(play)
+    while some := list(islice(told, 1000)):
+        for push in (False, True):
+            book.take("trades", shop, [payload for payload, pushed in some if pushed is push], push=push)
         await asyncio.sleep(0)
 
 

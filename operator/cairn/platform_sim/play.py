@@ -24,13 +24,14 @@ LATE, TWICE = 0.05, 0.03
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """day: when the orders are made. first: the first order's number."""
+    """day: when the orders are made. first: the first order's number. withheld: share of versions never pushed."""
 
     orders: int
     nick: str
     day: datetime
     first: int = 1
     seed: int = 11
+    withheld: float = 0.0
 
     def told(self) -> list[tuple[int, int]]:
         """(order, step) in the order in which the platform tells them."""
@@ -62,8 +63,13 @@ class Play:
         }
         return json.dumps({"trade_fullinfo_get_response": {"trade": trade}}).encode()
 
-    def __iter__(self) -> Iterator[bytes]:
-        return (self.payload(*one) for one in self.told())
+    def __iter__(self) -> Iterator[tuple[bytes, bool]]:
+        """Payloads as they are told, and whether each is pushed."""
+        return ((self.payload(*one), not self._lost(*one)) for one in self.told())
+
+    def _lost(self, number: int, step: int) -> bool:
+        """However often it is told."""
+        return random.Random(f"{self.seed} {number} {step}").random() < self.withheld  # noqa: S311 -- a play
 
     def _chance(self, number: int) -> random.Random:
         return random.Random(self.seed << 40 | number)  # noqa: S311 -- a play

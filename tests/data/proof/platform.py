@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterable
+from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -42,16 +44,31 @@ class Platform:
         (home / "platform.key").write_bytes(PLATFORM_KEY)
         (home / "source.key").write_bytes(SELLER_KEY)
         (home / "gateway.key").write_text(KEY)
-        arguments = [
+        self.arguments = [
             "-m", "cairn", "platform-sim", f"--listen=127.0.0.1:{self.port}", f"--database={home / 'platform.db'}",
             f"--key-file={home / 'platform.key'}", "--seller=2088", f"--gateway=http://127.0.0.1:{plane.gateway.port}",
             f"--gateway-key-file={home / 'gateway.key'}",
         ]  # fmt: skip
-        self.program = Program("platform", arguments, home, self.port)
+        self.program = Program("platform", self.arguments, home, self.port)
         plane.programs.append(self.program)
 
     def start(self) -> None:
         self.program.start()
+
+    def play(self, orders: int, withhold: float) -> None:
+        """Double 11, with the share of pushes lost."""
+        self.program.stop()
+        more = [f"--orders={orders}", f"--withhold={withhold}"]
+        self.program = Program("platform", [*self.arguments, *more], self.plane.home, self.port)
+        self.plane.programs.append(self.program)
+        self.start()
+
+    def truth(self) -> dict[int, str]:
+        """Payloads of the orders that it has, once it has nothing left to push; empty before."""
+        with closing(sqlite3.connect(self.plane.home / "platform.db", timeout=10)) as db:
+            if db.execute("SELECT count(*) FROM outbox").fetchone()[0]:
+                return {}
+            return {key: bytes(payload).decode() for key, payload in db.execute("SELECT key, payload FROM record")}
 
     def take(self, payloads: Iterable[bytes], *, push: bool = True, dataset: str = "trades") -> None:
         """Records come about there; without `push` as if their push had been lost."""

@@ -40,12 +40,14 @@ async def test_both_sides_of_a_day(platform: Platform, plane: Plane, conn: Conne
     diff = f"/v1/statistics/diff?date={date}"
     assert await ask(worker, diff) == (200, {"tids": [], "total_results": 0})
 
-    await conn.execute("DELETE FROM sys_info.jdp_tb_trade WHERE tid <= 520")
     await conn.execute("UPDATE sys_info.jdp_tb_trade SET jdp_response = '{}' WHERE tid = 530")
+    assert await ask(worker, diff) == (200, {"tids": [530], "total_results": 1})
+    await conn.execute("DELETE FROM sys_info.jdp_tb_trade WHERE tid <= 520")
     await conn.execute("UPDATE sys_info.jdp_tb_trade SET tid = 9000, jdp_seq = 9000 WHERE tid = 600")
     lacking = [*range(1, 521), 530, 600]
     assert await ask(worker, diff) == (200, {"tids": lacking[:500], "total_results": 522})
     assert await ask(worker, f"{diff}&page_no=2") == (200, {"tids": lacking[500:], "total_results": 522})
+    platform.take([order(540, hours_ago(1))], push=False)  # which it now has at another hour
     assert await ask(worker, f"{diff}&pre=destination&post=source") == (200, {"tids": [9000], "total_results": 1})
     assert await ask(worker, f"{diff}&dataset=refunds&shop=55501") == (200, {"tids": [], "total_results": 0})
 

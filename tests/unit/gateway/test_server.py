@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -43,6 +44,16 @@ async def test_a_body_in_crumbs_and_two_requests_in_one_piece_are_taken(served: 
     await raw.send(request(GOOD % 2) + request(GOOD % 3, "Connection: close"))
     assert (await raw.rest()).count(b"HTTP/1.1 202") == 2
     assert [pack.records[0].key for pack in bus.packs] == [1, 2, 3]
+
+
+async def test_an_answer_in_two_pieces_is_not_held_back_for_the_first_to_be_acknowledged(served: Served) -> None:
+    raw = await served.connect()
+    await raw.send(request(GOOD % 1))
+    await raw.answer()
+    (connection,) = served.server.server_state.connections
+    taken = connection.transport.get_extra_info("socket")
+    assert taken.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    raw.writer.close()
 
 
 async def test_a_head_that_does_not_come_to_an_end_is_cut_off(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Write what the charts have from the models: copies of crds/*.yaml, and the schema of seller-cloud's values.
+"""Write what the charts have from the models: copies of crds/*.yaml, the schema of seller-cloud's values, and of the
+datasets in cairn's.
 
 `make crds` runs this. The CRDs stand in the chart's templates and not in its folder crds/, which Helm installs
 once and never again: so an upgrade of the release upgrades them. With Helm's order to keep them, an uninstall leaves
@@ -13,7 +14,7 @@ import json
 import sys
 from pathlib import Path
 
-from cairn.api.values_schema import values_schema
+from cairn.api.values_schema import datasets_schema, values_schema
 
 TREE = Path(__file__).resolve().parent.parent
 _HEAD = "\nmetadata:\n"
@@ -30,14 +31,18 @@ def generated(tree: Path = TREE) -> dict[Path, str]:
         files[tree / "charts" / "cairn" / "files" / "crds" / path.name] = text.replace(_HEAD, _KEEP)
     schema = json.dumps(values_schema(), indent=2, ensure_ascii=False) + "\n"
     files[tree / "charts" / "seller-cloud" / "values.schema.json"] = schema
+    cairn = tree / "charts" / "cairn" / "values.schema.json"
+    values = json.loads(cairn.read_text(encoding="utf-8"))
+    values["properties"]["datasets"] = datasets_schema()
+    files[cairn] = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
     return files
 
 
 def standing(tree: Path = TREE) -> dict[Path, str]:
     """What of it stands in the tree now."""
     crds = (tree / "charts" / "cairn" / "files" / "crds").glob("*.yaml")
-    schema = tree / "charts" / "seller-cloud" / "values.schema.json"
-    return {path: path.read_text(encoding="utf-8") for path in (*crds, schema) if path.exists()}
+    schemas = (tree / "charts" / chart / "values.schema.json" for chart in ("cairn", "seller-cloud"))
+    return {path: path.read_text(encoding="utf-8") for path in (*crds, *schemas) if path.exists()}
 
 
 def main() -> int:

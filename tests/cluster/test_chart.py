@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from cairn.api.platform import Platform
+from cairn.cli.declared import declared
 from cluster.caller import Caller
 from cluster.charted import BUS, CHARTS, SYSTEM, Charted, helm, until
 from cluster.samples import sample
@@ -72,6 +73,20 @@ def test_operator_may_read_the_key_of_the_platforms_records_only_where_it_is_nam
     assert (source.url, source.key_secret) == ("https://records.example", "records")
     without = named(rendered(tmp_path, *OUTSIDE), "Role", "cairn-operator")["rules"]
     assert [one["resourceNames"] for one in without if one["resources"] == ["secrets"]] == [["cairn-bus-account"]]
+
+
+def test_declared_datasets_are_what_operator_and_gateway_read(tmp_path: Path) -> None:
+    example = CHARTS.parent / "examples" / "helm" / "datasets.yaml"
+    objects = rendered(tmp_path, *EVERYTHING, "--values", str(example))
+    file = tmp_path / "read.yaml"
+    for name, key in (("cairn-platform", "platform.yaml"), ("cairn-gateway", "datasets.yaml")):
+        file.write_text(named(objects, "ConfigMap", name)["data"][key])
+        assert declared(file) == declared(example)
+    refused = helm(
+        tmp_path / "none", "template", "cairn", CHART, *EVERYTHING, "--set=datasets[0].name=Wrong", check=False
+    )
+    assert refused.returncode != 0
+    assert "datasets" in refused.stderr
 
 
 def keys(node: Any, path: str = "") -> set[str]:

@@ -4,12 +4,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 """A name that needs no quoting in any engine."""
+
+Member = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f]+$")]
+"""A member of a JSON object."""
+
+INDEXED = 700
+"""Most characters in an index: MySQL takes 3,072 bytes, four a character."""
 
 TAIL = ("jdp_hashcode", "jdp_response", "jdp_created", "jdp_modified", "jdp_version", "jdp_seq")
 """Columns that every pushed table ends with, in stored order: four of the platform, then two of Cairn."""
@@ -42,7 +49,7 @@ class Index(_Frozen):
     """A secondary index, by the name that sellers' software and its tuning guides know."""
 
     name: Name
-    columns: tuple[Name, ...] = Field(min_length=1)
+    columns: tuple[Name, ...] = Field(min_length=1, max_length=8)
 
 
 class ViewColumn(_Frozen):
@@ -54,7 +61,7 @@ class ViewColumn(_Frozen):
 
     name: Name
     type: ViewType | None = None
-    path: tuple[str, ...] | None = Field(default=None, min_length=1)
+    path: tuple[Member, ...] | None = Field(default=None, min_length=1, max_length=8)
     personal: bool = False
 
     @model_validator(mode="after")
@@ -77,27 +84,31 @@ class Dataset(_Frozen):
 
     envelope: members that lead from the top of the record to the object that holds the columns
     key, owner, created, modified: names of stored columns; `owner` holds the shop's nick
+    deleted: the stored column that is 1 for what was taken away at the platform; 0 where the record doesn't say
     order: the view's column with the order's number, in the one dataset that holds orders
     buyer: by what rows of it join with those of apps, and by what a buyer is left out of shared views
     """
 
-    name: Name
-    table: Name
-    envelope: tuple[str, ...] = Field(min_length=1)
+    name: Annotated[Name, StringConstraints(max_length=40)]
+    table: Annotated[Name, StringConstraints(pattern=r"^jdp_(tb|fx|jx|tm)_[a-z0-9_]+$", max_length=50)]
+    envelope: tuple[Member, ...] = Field(min_length=1, max_length=8)
     key: Name
     owner: Name
     created: Name
     modified: Name
+    deleted: Name | None = None
     order: Name | None = None
     buyer: BuyerColumns = BuyerColumns()
-    columns: tuple[StoredColumn, ...]
-    indexes: tuple[Index, ...]
-    view: tuple[ViewColumn, ...]
+    columns: tuple[StoredColumn, ...] = Field(min_length=1, max_length=64)
+    indexes: tuple[Index, ...] = Field(max_length=16)
+    view: tuple[ViewColumn, ...] = Field(max_length=200)
 
     @property
     def column_names(self) -> tuple[str, ...]:
-        """Every column of the table, in stored order."""
-        return tuple(column.name for column in self.columns) + TAIL
+        """Every column of the table, in stored order: the delete flag stands where sellers' software knows it."""
+        first = tuple(column.name for column in self.columns if column.name != self.deleted)
+        flag = () if self.deleted is None else (self.deleted,)
+        return (*first, *TAIL[:2], *flag, *TAIL[2:])
 
     def column(self, name: str) -> StoredColumn:
         return next(column for column in self.columns if column.name == name)
@@ -116,24 +127,54 @@ class Dataset(_Frozen):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        names = self.column_names
-        _unique("column", names)
-        _unique("index", tuple(index.name for index in self.indexes))
-        _unique("view column", (*(column.name for column in self.view), *ALWAYS_SHOWN))
-        shown = tuple(column.name for column in self.view if column.path is None)
-        indexed = tuple(name for index in self.indexes for name in index.columns)
-        for name in (self.key, self.owner, self.created, self.modified, *shown, *indexed):
-            if name not in names:
-                raise ValueError(f"dataset {self.name}: no stored column {name!r}")
-        for seen in (self.order, self.buyer.ouid, self.buyer.omid, self.buyer.nick):
-            if seen is not None and seen not in self.shown:
-                raise ValueError(f"dataset {self.name}: no view column {seen!r}")
-        if self.column(self.key).type != "bigint":
-            raise ValueError(f"dataset {self.name}: key {self.key!r} must be a bigint")
-        for name in (self.created, self.modified):
-            if self.column(name).type != "timestamp":
-                raise ValueError(f"dataset {self.name}: {name!r} must be a timestamp")
+        if problem := next(_problems(self), ""):
+            raise ValueError(problem)
         return self
+
+
+def _problems(dataset: Dataset) -> Iterator[str]:
+    """What contradicts itself, each beginning with the field."""
+    stored = {column.name: column.type for column in dataset.columns}
+    yield from _twice("columns", (*(column.name for column in dataset.columns), *TAIL))
+    yield from _twice("indexes", tuple(index.name for index in dataset.indexes))
+    yield from _twice("view", (*(column.name for column in dataset.view), *ALWAYS_SHOWN))
+    for field, name in (("key", dataset.key), ("created", dataset.created), ("modified", dataset.modified)):
+        kind = "bigint" if field == "key" else "timestamp"
+        if name not in stored:
+            yield f"{field}: no stored column {name!r}: declare it under columns"
+        elif stored[name] != kind:
+            yield f"{field}: {name!r} is a {stored[name]}: it must be a {kind}"
+    if not stored.get(dataset.owner, "varchar").startswith("varchar"):
+        yield f"owner: {dataset.owner!r} is a {stored[dataset.owner]}: it must be a varchar, it holds the shop's nick"
+    if dataset.owner not in stored:
+        yield f"owner: no stored column {dataset.owner!r}: declare it under columns"
+    if dataset.deleted is not None and stored.get(dataset.deleted) != "int":
+        yield f"deleted: {dataset.deleted!r} must be a stored column of type int"
+    for name in stored:
+        if name.startswith(("jdp_", "cairn_")) and name != dataset.deleted:
+            yield f"columns: {name!r}: names that begin with jdp_ or cairn_ are Cairn's"
+    for column in dataset.view:
+        if column.path is None and column.name not in (*stored, *TAIL):
+            yield f"view: no stored column {column.name!r}: give it path and type, or declare it under columns"
+    yield from _indexes(dataset, stored)
+    shown = {column.name for column in dataset.view} | set(ALWAYS_SHOWN)
+    for field, seen in (("order", dataset.order), *((f"buyer.{key}", name) for key, name in dataset.buyer)):
+        if seen is not None and seen not in shown:
+            yield f"{field}: no view column {seen!r}: declare it under view"
+
+
+def _indexes(dataset: Dataset, stored: Mapping[str, str]) -> Iterator[str]:
+    for index in dataset.indexes:
+        for name in index.columns:
+            if name not in dataset.column_names:
+                yield f"indexes: {index.name}: no stored column {name!r}"
+            if name == "jdp_response":
+                yield f"indexes: {index.name}: jdp_response holds whole records: no engine indexes that"
+        if sum(column.length or 0 for column in dataset.columns if column.name in index.columns) > INDEXED:
+            yield f"indexes: {index.name}: more than {INDEXED} characters, which not every engine takes"
+    for name, why in (("jdp_seq", "readers follow by it"), (dataset.modified, "the proof counts by it")):
+        if not any(index.columns[0] == name for index in dataset.indexes):
+            yield f"indexes: none begins with {name}: {why}"
 
 
 def _shown_as(stored: str) -> ViewType:
@@ -142,7 +183,6 @@ def _shown_as(stored: str) -> ViewType:
     return "timestamp" if stored == "timestamp" else "text"
 
 
-def _unique(what: str, names: tuple[str, ...]) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ValueError(f"{what} declared twice: {', '.join(twice)}")
+def _twice(field: str, names: tuple[str, ...]) -> Iterator[str]:
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        yield f"{field}: declared twice, or always there: {', '.join(twice)}"

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_camel
 
 from cairn.api.base import ObjectName, Quantity
+from cairn.api.dataset import Dataset
 
 
 class Setting(BaseModel):
@@ -185,6 +186,8 @@ class Platform(Setting):
     """Where people sign in once for all."""
     push: Push = Push()
     """What pushing needs of the platform."""
+    datasets: Annotated[tuple[Dataset, ...], Field(max_length=32)] = ()
+    """Kinds of records beside those that ship: descriptors as in cairn/datasets."""
     elastic_nodes: bool = False
     """Whether a cluster autoscaler adds nodes: then too little free on nodes makes PeakFits Unknown, not False."""
     operation_days: Annotated[int, Field(ge=1, le=365)] = 7

@@ -8,9 +8,11 @@ renders, so that a wrong one is refused with its path instead of by a template e
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from cairn.api.base import LABEL_PATTERN
 from cairn.api.crd import BY_KIND
+from cairn.api.dataset import Dataset
 from cairn.api.structural import Schema
 
 SECTIONS: Mapping[str, tuple[str, str]] = {
@@ -31,6 +33,28 @@ def values_schema() -> Schema:
         "additionalProperties": False,
         "properties": {"global": {"type": "object", "description": "Helm's own."}, **sections},
     }
+
+
+def datasets_schema() -> Schema:
+    """Of `datasets` in the values of charts/cairn."""
+    whole = Dataset.model_json_schema()
+    kinds = whole.pop("$defs")
+    description = "Kinds of records beside those that ship."
+    return {"type": "array", "maxItems": 32, "description": description, "items": _inlined(whole, kinds)}
+
+
+def _inlined(node: Any, kinds: Schema) -> Any:
+    """Without references, pydantic's titles and prose: Helm's errors then show the path in the values alone."""
+    if isinstance(node, list):
+        return [_inlined(one, kinds) for one in node]
+    if not isinstance(node, dict):
+        return node
+    if ref := node.get("$ref"):
+        return _inlined(kinds[ref.removeprefix("#/$defs/")], kinds)
+    out = {key: _inlined(value, kinds) for key, value in node.items() if key not in ("title", "description", "default")}
+    if "properties" in node:
+        out["properties"] = {key: _inlined(value, kinds) for key, value in node["properties"].items()}
+    return out
 
 
 def _section(kind: str, description: str) -> Schema:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 
@@ -14,9 +14,11 @@ from cairn.api.crd import BY_KIND
 from cairn.api.resources import GROUP, VERSION, Obj
 from cairn.api.validate import findings
 from cairn.cli.contracts import contracts
+from cairn.cli.declared import add_values, declared
 from cairn.cli.deep import deep
-from cairn.cli.loader import Document, read
+from cairn.cli.loader import Document, LoadError, read
 from cairn.cli.together import together
+from cairn.datasets import known
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -34,7 +36,7 @@ class Remark:
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", nargs="+", metavar="FILE", help="YAML or JSON, a directory, or - for stdin")
+    parser.add_argument("files", nargs="*", metavar="FILE", help="YAML or JSON, a directory, or - for stdin")
     parser.add_argument(
         "--old",
         action="append",
@@ -42,6 +44,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="manifests as they stand now (a previous commit, `kubectl get -o yaml`): changes are judged too",
     )
+    add_values(parser)
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="form of the result")
     parser.epilog = (
         "Exit code: 0 nothing wrong, 1 errors found, 2 wrong usage or nothing to check. Types come first, then rules of"
@@ -51,34 +54,46 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    if not args.files and args.values is None:
+        print("cairn check: name files, or --values", file=sys.stderr)
+        return 2
     try:
         (old, unread), (documents, broken) = read(args.old), read(args.files)
     except (OSError, UnicodeDecodeError) as error:
         print(f"cairn check: {error}", file=sys.stderr)
         return 2
-    if not documents and not broken:
+    try:
+        datasets = declared(args.values)
+    except LoadError as error:
+        datasets, broken = known(()), [*broken, error]
+    except OSError as error:
+        print(f"cairn check: --values: {error}", file=sys.stderr)
+        return 2
+    if not documents and not broken and args.values is None:
         # a kustomize that failed in front of a pipe must not look like manifests in order
         print(f"cairn check: no object in {', '.join(args.files)}", file=sys.stderr)
         return 2
     ours = [document for document in documents if is_ours(document)]
     failed = (Remark(error.file, error.line, "error", error.message) for error in (*unread, *broken))
-    remarks = [*failed, *check(ours, old)]
+    remarks = [*failed, *check(ours, old, datasets)]
     if not any(remark.level == "error" for remark in remarks):
         try:
-            remarks += [Remark(*found) for found in contracts(documents)]
+            remarks += [Remark(*found) for found in contracts(documents, datasets)]
         except OSError as error:
             print(f"cairn check: {error}", file=sys.stderr)
             return 2
     return _report(sorted(set(remarks)), args.output, len(ours), len(documents) - len(ours))
 
 
-def check(documents: Iterable[Document], old: Iterable[Document] = ()) -> list[Remark]:
+def check(
+    documents: Iterable[Document], old: Iterable[Document] = (), datasets: Collection[str] | None = None
+) -> list[Remark]:
     """What is wrong with each object, with its change from the one in `old`, and between those right by themselves."""
     before = {_identity(document): document.obj for document in old}
     judged = [(document, list(_judged(document, before.get(_identity(document))))) for document in documents]
     sound = [document for document, remarks in judged if not remarks]
     unsound = [_identity(document) for document, remarks in judged if remarks]
-    found = together(sound, [(kind, name) for kind, _, name in unsound])
+    found = together(sound, [(kind, name) for kind, _, name in unsound], datasets or known(()))
     between = [Remark(document.file, document.line(path), *rest) for document, path, *rest in found]
     return [*(remark for _, remarks in judged for remark in remarks), *between]
 

@@ -12,6 +12,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from cairn.api.contract import KEY, Contract, ContractError, read, sha256_of
+from cairn.api.dataset import Dataset
 from cairn.api.integrationapp import IntegrationApp
 from cairn.api.integrationtenant import IntegrationTenant
 from cairn.api.resources import Obj
@@ -40,10 +41,12 @@ def contract_text(obj: Obj) -> str | None:
     return text if isinstance(text, str) else None
 
 
-def consented(objects: Sequence[Obj], now: datetime, unread: Iterable[str] = ()) -> list[Consented]:
+def consented(
+    objects: Sequence[Obj], now: datetime, unread: Iterable[str] = (), datasets: Mapping[str, Dataset] | None = None
+) -> list[Consented]:
     """Every tenant among these objects that can be read. Only those shops count that a Seller has who is among them."""
     tenants = [one for obj in objects if (one := _model(IntegrationTenant, obj))]
-    return [_one(tenant, objects, now, tuple(unread)) for tenant in tenants]
+    return [_one(tenant, objects, now, tuple(unread), datasets or shipped()) for tenant in tenants]
 
 
 def _model(model: type[M], obj: Obj) -> M | None:
@@ -55,7 +58,13 @@ def _model(model: type[M], obj: Obj) -> M | None:
         return None
 
 
-def _one(tenant: IntegrationTenant, objects: Sequence[Obj], now: datetime, unread: tuple[str, ...]) -> Consented:
+def _one(
+    tenant: IntegrationTenant,
+    objects: Sequence[Obj],
+    now: datetime,
+    unread: tuple[str, ...],
+    datasets: Mapping[str, Dataset],
+) -> Consented:
     here = tenant.metadata.namespace
     seller = next(
         (obj["spec"] for obj in objects if obj.get("kind") == "Seller" and obj["spec"].get("namespace") == here), None
@@ -79,7 +88,7 @@ def _one(tenant: IntegrationTenant, objects: Sequence[Obj], now: datetime, unrea
     named = {name: [sha256_of(text.encode()) for text in known] for name, known in texts.items()}
     shops = [shop["id"] for shop in seller.get("shops") or ()] if seller else tenant.spec.shops
     return Consented(
-        tenant, apps, contracts, effective(tenant, apps, contracts, shipped(), shops, now, (), named), unread
+        tenant, apps, contracts, effective(tenant, apps, contracts, datasets, shops, now, (), named), unread
     )
 
 

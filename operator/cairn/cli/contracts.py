@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from cairn.api.conditions import Reason
 from cairn.api.contract import KEY, ContractError, read
+from cairn.api.dataset import Dataset
 from cairn.api.validate import Path as ObjPath
 from cairn.cli.consented import Consented, consented, contract_text
 from cairn.cli.loader import Document
@@ -20,12 +21,12 @@ Found = tuple[str, int, str, str]
 """File, line, level and message."""
 
 
-def contracts(documents: Sequence[Document]) -> Iterator[Found]:
+def contracts(documents: Sequence[Document], datasets: Mapping[str, Dataset]) -> Iterator[Found]:
     """What is wrong with each contract, and with what names one."""
     for document in documents:
         yield from _text(document)
     objects = [document.obj for document in documents if isinstance(document.obj.get("metadata"), dict)]
-    for one in consented(objects, datetime.now(UTC)):
+    for one in consented(objects, datetime.now(UTC), datasets=datasets):
         yield from _grants(one, documents)
 
 

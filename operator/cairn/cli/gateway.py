@@ -9,7 +9,8 @@ import logging
 import sys
 from pathlib import Path
 
-from cairn.datasets import shipped
+from cairn.cli.declared import declared
+from cairn.cli.loader import LoadError
 from cairn.gateway.auth import Entrance, Keys
 from cairn.gateway.bus import Bus
 from cairn.gateway.limits import Limits
@@ -32,6 +33,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         help='with --client-ca: only this subject, e.g. "CN=platform,O=Example"; may be repeated',
     )
     parser.add_argument("--limits-file", type=Path, help="records a second that each seller may hand in, YAML")
+    parser.add_argument("--datasets-file", type=Path, help="datasets beside those that ship, YAML")
     parser.add_argument("--listen", default="127.0.0.1:8080", help="address to serve on (default: %(default)s)")
     parser.add_argument(
         "--linger", type=float, default=0, help="seconds that SIGTERM still lets new connections in (default: 0)"
@@ -45,9 +47,14 @@ def run(args: argparse.Namespace) -> int:
     except (OSError, ValueError) as error:
         print(f"cairn gateway: {error}", file=sys.stderr)
         return 2
+    try:
+        datasets = declared(args.datasets_file)
+    except (OSError, LoadError) as error:
+        print(f"cairn gateway: --datasets-file: {error}", file=sys.stderr)
+        return 2
     bus = Bus(args.bus_url, args.stream, lambda: creds_of(args.creds_file))
     try:
-        asyncio.run(serve(bus, entrance, shipped(), settings))
+        asyncio.run(serve(bus, entrance, datasets, settings))
     except (OSError, ValueError) as error:
         print(f"cairn gateway: {error}", file=sys.stderr)
         return 1

@@ -14,7 +14,9 @@ from datetime import UTC, datetime
 from cairn.api.integrationtenant import Grant, GrantedColumn
 from cairn.api.resources import CONFIGMAP, INTEGRATIONAPP, INTEGRATIONTENANT, Obj
 from cairn.cli.consented import Consented, consented
+from cairn.cli.declared import add_values, declared
 from cairn.cli.live import UnreachableError, read
+from cairn.cli.loader import LoadError
 from cairn.cli.manifests import add_cluster, add_files, load, moment
 from cairn.cli.table import table
 from cairn.tenant.terms import Shown
@@ -41,6 +43,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-n", "--namespace", metavar="NS", help="the seller's namespace")
     parser.add_argument("-t", "--tenant", metavar="NAME", help="only this IntegrationTenant")
     parser.add_argument("--at", type=moment, metavar="TIME", help="as it will be then; by default now")
+    add_values(parser)
     add_cluster(parser)
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="form of the result")
     parser.epilog = (
@@ -52,6 +55,11 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     unread: list[str] = []
+    try:
+        datasets = declared(args.values)
+    except (OSError, LoadError) as error:
+        print(f"cairn grants: --values: {error}", file=sys.stderr)
+        return 2
     if args.files:
         loaded = load("grants", args)
         if isinstance(loaded, int):
@@ -68,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
             return 2
     found = [
         one
-        for one in consented(objects, args.at or datetime.now(UTC), unread)
+        for one in consented(objects, args.at or datetime.now(UTC), unread, datasets)
         if args.namespace in (None, one.tenant.metadata.namespace) and args.tenant in (None, one.tenant.metadata.name)
     ]
     if not found:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -16,6 +16,7 @@ from cairn.api.resources import Obj
 from cairn.cli.check import check, is_ours
 from cairn.cli.loader import Document, read
 from cairn.cli.world import known
+from cairn.datasets import known as known_datasets
 
 ENVIRONMENT = "CAIRN_KUBECONFIG"
 
@@ -49,17 +50,18 @@ def load(command: str, args: argparse.Namespace) -> tuple[list[Obj], Platform] |
     try:
         documents, broken = read(args.files)
         platform = Platform.load(args.config) if args.config else Platform()
+        datasets = known_datasets(platform.datasets)
     except (OSError, ValueError) as error:
         print(f"cairn {command}: {error}", file=sys.stderr)
         return 2
-    wrong = [str(error) for error in broken] + (_errors(documents) or _nameless(documents))
+    wrong = [str(error) for error in broken] + (_errors(documents, datasets) or _nameless(documents))
     for line in wrong:
         print(line, file=sys.stderr)
     return 1 if wrong else (known(document.obj for document in documents), platform)
 
 
-def _errors(documents: Sequence[Document]) -> list[str]:
-    return [str(remark) for remark in check(filter(is_ours, documents)) if remark.level == "error"]
+def _errors(documents: Sequence[Document], datasets: Collection[str]) -> list[str]:
+    return [str(remark) for remark in check(filter(is_ours, documents), datasets=datasets) if remark.level == "error"]
 
 
 def _nameless(documents: Sequence[Document]) -> list[str]:

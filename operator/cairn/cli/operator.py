@@ -19,6 +19,7 @@ from kubernetes.aio.config import ConfigException
 from cairn.api.platform import Platform
 from cairn.api.resources import LEASE, Ref
 from cairn.cli.kinds import kinds
+from cairn.datasets import known
 from cairn.engine import health
 from cairn.engine.clock import Clock
 from cairn.engine.cluster import Cluster, KubernetesTransport, load_configuration
@@ -45,6 +46,7 @@ def run(args: argparse.Namespace) -> int:
     logging.getLogger("kopf").setLevel(logging.WARNING)
     try:
         platform = Platform.load(args.config)
+        known(platform.datasets)
     except (OSError, ValueError) as error:
         print(f"cairn operator: --config: {error}", file=sys.stderr)
         return 2

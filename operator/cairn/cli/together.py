@@ -6,12 +6,11 @@ What they refer to may stand in the cluster already, so that something missing h
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from cairn.api.resources import Obj
 from cairn.api.validate import Path
 from cairn.cli.loader import Document
-from cairn.datasets import shipped
 
 Remark = tuple[Document, Path, str, str]
 """Document, path in it, level (error or note), message."""
@@ -21,7 +20,9 @@ _There = frozenset[tuple[str, str]]
 _PLAN: Path = ("spec", "planRef", "name")
 
 
-def together(documents: Sequence[Document], unsound: Iterable[tuple[str, str]] = ()) -> Iterator[Remark]:
+def together(
+    documents: Sequence[Document], unsound: Iterable[tuple[str, str]], datasets: Collection[str]
+) -> Iterator[Remark]:
     """Remarks on documents that are right by themselves. `unsound`: kinds and names of others, which are there, too."""
     by_key: dict[_Key, Document] = {}
     for document in documents:
@@ -40,7 +41,7 @@ def together(documents: Sequence[Document], unsound: Iterable[tuple[str, str]] =
         if document.obj["kind"] == "SellerVM":
             yield from _host(document, documents)
         if document.obj["kind"] == "PushSubscription":
-            yield from _push(document, by_key, there)
+            yield from _push(document, by_key, there, datasets)
             yield from _shops(document, documents)
 
 
@@ -79,11 +80,13 @@ def _promotions(document: Document, by_key: dict[_Key, Document], there: _There)
             yield document, (*here, "planRef", "name"), "error", text
 
 
-def _push(document: Document, by_key: dict[_Key, Document], there: _There) -> Iterator[Remark]:
+def _push(
+    document: Document, by_key: dict[_Key, Document], there: _There, datasets: Collection[str]
+) -> Iterator[Remark]:
     spec = document.obj["spec"]
     for index, dataset in enumerate(spec.get("datasets", ())):
-        if dataset not in shipped():
-            text = f"spec.datasets: {dataset} is unknown: there are {', '.join(shipped())}"
+        if dataset not in datasets:
+            text = f"spec.datasets: {dataset} is unknown: there are {', '.join(datasets)}"
             yield document, ("spec", "datasets", index), "error", text
     server = spec["databaseRef"]["name"]
     database = by_key.get(("SellerRDS", document.obj["metadata"].get("namespace", ""), server))

@@ -33,7 +33,7 @@ from cairn.api.resources import (
 )
 from cairn.api.sellerrds import SellerRDS
 from cairn.calendar import asked
-from cairn.datasets import shipped
+from cairn.datasets import known
 from cairn.engine.kind import Action, Io, Observed, Plan, Want, Within
 from cairn.push import objects
 from cairn.push.plan import plan_push
@@ -49,7 +49,7 @@ class PushSubscriptionKind:
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
-        self._datasets = shipped()
+        self._datasets = known(platform.datasets)
 
     def unwatched(self, obj: Obj) -> Iterable[Ref]:
         meta = obj["metadata"]

@@ -13,7 +13,7 @@ from cairn.api.integrationapp import IntegrationApp
 from cairn.api.integrationtenant import Grant
 from cairn.api.resources import CONFIGMAP
 from cairn.api.schedule import duration
-from cairn.datasets import shipped
+from cairn.datasets import known
 from cairn.engine.kind import Observed
 from cairn.sql.share import names as sql_names
 from cairn.sql.share.model import Design, Login, Party
@@ -103,7 +103,9 @@ def agree(case: Case) -> Agreed:
     texts = {sha256_of(text.encode()): text for texts in maps.values() for text in texts}
     # Before anybody has looked, nothing is done either: a rendering shows all that could be.
     look = case.facts.observation
-    datasets = {name: one for name, one in shipped().items() if look is None or name in look.datasets}
+    datasets = {
+        name: one for name, one in known(case.platform.datasets).items() if look is None or name in look.datasets
+    }
     ended = look.ended if look else frozenset()
     contracts = {sha256: _read(text) for sha256, text in texts.items()}
     found = effective(case.tenant, requests, contracts, datasets, case.shops, case.now, ended, named)

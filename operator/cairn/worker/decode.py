@@ -62,6 +62,7 @@ class Decoder:
         names = [column.name for column in dataset.columns]
         self._key, self._owner = names.index(dataset.key), names.index(dataset.owner)
         self._modified = names.index(dataset.modified)
+        self._deleted = None if dataset.deleted is None else names.index(dataset.deleted)
 
     def message(self, message: Message, place: Place) -> Decoded:
         """Take a message apart."""
@@ -127,6 +128,8 @@ class Decoder:
             value = found[at]
             if value is not None:
                 found[at] = self._value(column, value, done)
+            elif at == self._deleted:
+                found[at] = 0
         modified = found[self._modified]
         if found[self._key] != record.key or seconds(modified) != record.modified:
             raise BadRecordError("HEAD_MISMATCH", "key or time of the record's head is not that of its payload")

@@ -71,6 +71,16 @@ def test_schema_of_seller_cloud_refuses(change: dict[str, Any], told: str) -> No
     assert any(told in problem.message for problem in problems)
 
 
+def test_schema_of_cairn_takes_declared_datasets_and_refuses_wrong_ones() -> None:
+    example = values(TREE / "examples" / "helm" / "datasets.yaml")
+    validator = jsonschema.Draft202012Validator(schema("cairn")["properties"]["datasets"])
+    validator.validate(example["datasets"])
+    for wrong in ({"table": "orders"}, {"kei": "x"}, {"key": 1}, {"columns": [{"name": "a", "type": "text"}]}):
+        assert list(validator.iter_errors([example["datasets"][0] | wrong])), wrong
+    del example["datasets"][0]["key"]
+    assert list(validator.iter_errors(example["datasets"]))
+
+
 def test_rules_table_gives_a_reason_for_each_and_no_wildcard() -> None:
     table = values(CHARTS / "cairn" / "files" / "rbac.yaml")
     assert set(table) == {"cluster", "sellerNamespace", "appNamespace", "images", "own"}

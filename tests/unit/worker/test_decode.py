@@ -44,6 +44,19 @@ def test_message_of_a_good_record_becomes_a_row() -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "stored"),
+    [({}, 0), ({"jdp_delete": None}, 0), ({"jdp_delete": 0}, 0), ({"jdp_delete": 1}, 1), ({"jdp_delete": "1"}, 1)],
+)
+def test_item_is_deleted_only_where_the_record_says_so(said: dict[str, Any], stored: int) -> None:
+    item = {"num_iid": 1, "nick": "taobao001", "modified": "2026-11-11 00:00:01", **said}
+    raw = json.dumps({"item_get_response": {"item": item}}).encode()
+    subject, items = "push.2088.55501.items", shipped()["items"]
+    found = Decoder(items, {"55501": "taobao001"}).message(message(raw, subject=subject, inside=subject), PLACE)
+    (row,) = found.rows
+    assert row.values[[column.name for column in items.columns].index("jdp_delete")] == stored
+
+
+@pytest.mark.parametrize(
     ("raw", "code"),
     [
         pytest.param(b"nonsense", "BAD_JSON", id="no-json"),

@@ -44,11 +44,11 @@ def printed_type(kind: str) -> str:
 
 
 def table_sql(dataset: Dataset) -> str:
+    kinds = {column.name: sql_type(column.type) for column in dataset.columns} | TAIL_TYPES
     lines = [
-        f"{identifier(column.name)} {sql_type(column.type)}{' PRIMARY KEY' if column.name == dataset.key else ''}"
-        for column in dataset.columns
+        f"{identifier(name)} {kinds[name]}{' PRIMARY KEY' if name == dataset.key else ''}"
+        for name in dataset.column_names
     ]
-    lines += [f"{identifier(name)} {kind}" for name, kind in TAIL_TYPES.items()]
     return (
         f"CREATE TABLE IF NOT EXISTS {qualified('sys_info', dataset.table)} (\n  " + ",\n  ".join(lines) + "\n)"
         " WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02)"

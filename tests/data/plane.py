@@ -119,6 +119,7 @@ class Plane:
     database: Target
     push: Target
     home: Path
+    engine: str = "postgresql"
     programs: list[Program] = field(default_factory=list)
     gateway: Program = field(init=False)
 
@@ -148,7 +149,7 @@ class Plane:
                 "credsFile": str(self.home / "worker.creds"),
             },
             "database": {
-                "engine": "postgresql",
+                "engine": self.engine,
                 "host": "localhost",
                 "port": self.push.port,
                 "database": self.push.database,

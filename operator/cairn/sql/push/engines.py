@@ -7,10 +7,15 @@ from typing import Literal
 
 from cairn.sql.push.engine import PushEngine
 
-EngineName = Literal["postgresql"]
+EngineName = Literal["postgresql", "mysql"]
+"""`mysql` is MariaDB too: a server tells by its version which of the two it is."""
 
 
 def engine(name: EngineName) -> PushEngine:
+    if name == "mysql":
+        from cairn.sql.push.mysql.engine import MySQLPush
+
+        return MySQLPush()
     from cairn.sql.push.postgresql.engine import PostgreSQLPush
 
-    return {"postgresql": PostgreSQLPush}[name]()
+    return PostgreSQLPush()

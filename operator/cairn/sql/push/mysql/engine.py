@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`cairn.sql.push.engine.PushEngine` for MySQL and MariaDB."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pymysql
+
+from cairn.api.conditions import Reason
+from cairn.api.dataset import Dataset
+from cairn.sql.errors import SqlError
+from cairn.sql.postgresql import Target
+from cairn.sql.push.engine import Asked, LoginFact, Standing
+from cairn.sql.push.fault import Fault
+from cairn.sql.push.mysql.faults import kind_of
+from cairn.sql.push.mysql.ledger import Ledger
+from cairn.sql.push.mysql.schema import Schema, drifted, ensure, missing, observe
+from cairn.sql.push.mysql.writer import Writer
+from cairn.sql.share.mysql.connection import Session, connect
+from cairn.sql.share.mysql.names import account, literal, qualified
+
+_WRITES = {
+    "jdp_quarantine": ("SELECT", "INSERT", "UPDATE"),
+    "jdp_audit": ("SELECT", "INSERT", "UPDATE"),
+    "jdp_backfill": ("SELECT", "INSERT", "UPDATE"),
+    "jdp_cursor": ("SELECT", "UPDATE"),
+}
+
+
+class MySQLPush:
+    """The databases sys_info and platform of one server; a target's own database is not looked at."""
+
+    def writer(self, target: Callable[[], Target], dataset: Dataset, application: str) -> Writer:
+        return Writer(lambda: _whole(target()), dataset)
+
+    def ledger(self, target: Callable[[], Target], application: str) -> Ledger:
+        return Ledger(lambda: _whole(target()))
+
+    async def look(self, target: Target, asked: Asked) -> Standing:
+        async with _session(target, 3.0) as session:
+            schema = await observe(session)
+            exists = await _exists(session, asked.login)
+            granted = exists and await _granted(session, asked, schema)
+            weak = await durability(session)
+        login = None
+        if exists:
+            login = LoginFact(asked.login in schema.made, await _opens(target, asked))
+        standing = [f"sys_info.{dataset.table}" for dataset in asked.datasets if dataset.table in schema.tables]
+        standing += [f"platform.{dataset.name}" for dataset in asked.datasets if dataset.name in schema.views]
+        return Standing(
+            missing(schema, asked.datasets, asked.shops),
+            drifted(schema, asked.datasets),
+            schema.quarantined,
+            tuple(standing),
+            login,
+            granted,
+            weak,
+        )
+
+    async def settle(self, target: Target, asked: Asked) -> None:
+        # Building indexes on a table that has rows already may take a while.
+        async with _session(target, 55.0) as session:
+            await ensure(session, asked.datasets, asked.shops)
+            schema = await observe(session)
+            await _ensure_login(session, asked, schema)
+            for table, rights in _rights(asked).items():
+                await session.execute(
+                    f"GRANT {', '.join(rights)} ON {qualified('sys_info', table)} TO {account(asked.login)}"
+                )
+            for reader in _known(asked.readers, schema):
+                for database in ("sys_info", "platform"):
+                    await session.execute(f"GRANT SELECT ON {database}.* TO {account(reader)}")
+
+    async def drop_login(self, target: Target, login: str) -> None:
+        async with _session(target, 55.0) as session:
+            if login not in (await observe(session)).made:
+                return
+            await session.execute(f"DROP USER IF EXISTS {account(login)}")
+            for (number,) in await session.fetch(
+                "SELECT id FROM information_schema.processlist WHERE user = %s", (login,)
+            ):
+                await session.execute(f"KILL {int(number)}")
+            await session.execute("DELETE FROM sys_info.jdp_made WHERE kind = 'login' AND name = %s", (login,))
+
+
+async def durability(session: Session) -> tuple[str, ...]:
+    """Settings under which a commit can be lost, as `name = value`."""
+    names = ("innodb_flush_log_at_trx_commit", "sync_binlog", "innodb_doublewrite", "log_bin")
+    values = (await session.fetch("SELECT " + ", ".join(f"@@GLOBAL.{name}" for name in names)))[0]
+    found = {name: str(value).upper() for name, value in zip(names, values, strict=True)}
+    weak = [] if found["innodb_flush_log_at_trx_commit"] == "1" else ["innodb_flush_log_at_trx_commit"]
+    if found["log_bin"] in ("1", "ON") and found["sync_binlog"] != "1":
+        weak.append("sync_binlog")
+    if found["innodb_doublewrite"] in ("0", "OFF"):
+        weak.append("innodb_doublewrite")
+    return tuple(f"{name} = {found[name]}" for name in weak)
+
+
+def _whole(target: Target) -> Target:
+    return replace(target, database="")
+
+
+def _rights(asked: Asked) -> dict[str, tuple[str, ...]]:
+    return {**{dataset.table: ("SELECT", "INSERT", "UPDATE") for dataset in asked.datasets}, **_WRITES}
+
+
+def _known(readers: Iterable[str], schema: Schema) -> list[str]:
+    return [reader for reader in readers if reader in schema.made]
+
+
+async def _exists(session: Session, login: str) -> bool:
+    return bool(await session.fetch("SELECT 1 FROM mysql.user WHERE user = %s AND host = '%%'", (login,)))
+
+
+async def _granted(session: Session, asked: Asked, schema: Schema) -> bool:
+    found = await session.fetch(
+        "SELECT table_name, privilege_type FROM information_schema.table_privileges"
+        " WHERE table_schema = 'sys_info' AND grantee = %s",
+        (account(asked.login),),
+    )
+    if not {(table, right) for table, rights in _rights(asked).items() for right in rights} <= set(found):
+        return False
+    for reader in _known(asked.readers, schema):
+        rows = await session.fetch(
+            "SELECT table_schema FROM information_schema.schema_privileges"
+            " WHERE privilege_type = 'SELECT' AND grantee = %s",
+            (account(reader),),
+        )
+        if not {"sys_info", "platform"} <= {row[0] for row in rows}:
+            return False
+    return True
+
+
+async def _ensure_login(session: Session, asked: Asked, schema: Schema) -> None:
+    there = await _exists(session, asked.login)
+    if there and asked.login not in schema.made:
+        message = f"account {account(asked.login)} exists and is not Cairn's: rename or drop it"
+        raise SqlError(Reason.CONFLICT, message)
+    await session.execute("REPLACE INTO sys_info.jdp_made VALUES ('login', %s, '')", (asked.login,))
+    password = literal(asked.password)
+    verb = "ALTER USER" if there else "CREATE USER"
+    await session.execute(f"{verb} {account(asked.login)} IDENTIFIED BY {password} REQUIRE SSL")
+
+
+async def _opens(target: Target, asked: Asked) -> bool:
+    try:
+        session = await connect(replace(_whole(target), user=asked.login, password=asked.password), timeout=3)
+    except SqlError as error:
+        return error.reason is not Reason.AUTHENTICATION_FAILED
+    await session.close()
+    return True
+
+
+@asynccontextmanager
+async def _session(target: Target, statement_timeout: float) -> AsyncIterator[Session]:
+    session = await connect(_whole(target), timeout=5.0, statement_timeout=statement_timeout)
+    try:
+        yield session
+    except pymysql.err.MySQLError as error:
+        number = int(error.args[0]) if error.args and isinstance(error.args[0], int) else 0
+        text = str(error.args[1]) if len(error.args) > 1 else type(error).__name__
+        passing = kind_of(number) is Fault.TRANSIENT
+        reason = Reason.DATABASE_UNREACHABLE if passing else Reason.ACTION_FAILED
+        raise SqlError(reason, f"{target.host}:{target.port}: {text}") from error
+    finally:
+        await session.close()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The simulator over HTTP: the protocol of docs/push-source.md, and what a test wants of it."""
+"""The simulator over HTTP: the protocol of docs/push.md, and what a test wants of it."""
 
 from __future__ import annotations
 

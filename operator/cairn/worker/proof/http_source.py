@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The platform's side over HTTP; docs/push-source.md has the protocol. No answer is trusted to be well-formed."""
+"""The platform's side over HTTP; docs/push.md has the protocol. No answer is trusted to be well-formed."""
 
 from __future__ import annotations
 

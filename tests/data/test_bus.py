@@ -16,6 +16,7 @@ from cairn.bus.admin import (
     ensure_consumer,
     ensure_stream,
     server_problems,
+    stream_problems,
 )
 from cairn.bus.connection import BusError, BusFullError, api
 from cairn.bus.credentials import mint_user, new_installation
@@ -54,6 +55,19 @@ async def test_ensure_stream_that_expires_messages_is_mended(bus: Bus) -> None:
     assert all("nats-server 2." in problem for problem in facts.problems)
     config = (await api(client, "STREAM.INFO.PUSH"))["config"]
     assert (config["max_age"], config["discard"]) == (0, "new")
+    await client.close()
+
+
+async def test_stream_problems_names_what_somebody_changed_and_changes_nothing(bus: Bus) -> None:
+    client = await bus.connect("admin")
+    limits = {"max_bytes": 2**28, "replicas": 1}
+    assert await stream_problems(client, "PUSH", **limits) == (), "there is none yet"
+    await ensure_stream(client, "PUSH", max_bytes=2**28)
+    assert await stream_problems(client, "PUSH", **limits) == ()
+    config = (await api(client, "STREAM.INFO.PUSH"))["config"]
+    await api(client, "STREAM.UPDATE.PUSH", config | {"discard": "old"})
+    for _ in range(2):
+        assert await stream_problems(client, "PUSH", **limits) == ("stream PUSH: discard is 'old', not 'new'",)
     await client.close()
 
 

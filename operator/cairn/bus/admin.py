@@ -69,17 +69,33 @@ async def ensure_stream(client: Client, stream: str, *, max_bytes: int, replicas
     if changed and config["storage"] == wanted["storage"]:
         found = await api(client, f"STREAM.UPDATE.{stream}", {**config, **changed})
         config = found["config"]
-    problems = [
-        f"stream {stream}: {key} is {config.get(key)!r}, not {value!r}"
-        for key, value in wanted.items()
-        if config.get(key, 0 if value == 0 else None) != value
-    ]
     return StreamFacts(
         created=_unix(found["created"]),
         bytes=found["state"]["bytes"],
         max_bytes=config["max_bytes"],
-        problems=(*problems, *version_problems(_version(client))),
+        problems=(*_problems(stream, config, wanted), *version_problems(_version(client))),
     )
+
+
+async def stream_problems(client: Client, stream: str, *, max_bytes: int, replicas: int) -> tuple[str, ...]:
+    """What of the stream or its server is unsafe, or not as asked, each with the remedy. Reads only; a stream that is
+    not there yet is none of it."""
+    try:
+        found = await api(client, f"STREAM.INFO.{stream}")
+    except BusError as error:
+        if error.args[1:] == (NOT_FOUND[1],):
+            return ()
+        raise
+    wanted = stream_config(stream, max_bytes=max_bytes, replicas=replicas)
+    return (*_problems(stream, found["config"], wanted), *version_problems(_version(client)))
+
+
+def _problems(stream: str, config: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
+    return [
+        f"stream {stream}: {key} is {config.get(key)!r}, not {value!r}"
+        for key, value in wanted.items()
+        if config.get(key, 0 if value == 0 else None) != value
+    ]
 
 
 _CHANGEABLE = frozenset(

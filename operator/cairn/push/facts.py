@@ -13,10 +13,11 @@ from cairn.engine.kind import Observed
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """bus: account (the public key that signs credentials) and consumer (None, or filterSubjects, pending,
-    unacknowledged); database: missing and drift (in words), quarantined, tables, login ({ours, password}), granted
-    (the login may write, the reader read), proof (see `sql.proof`); source_mark: of the key that sellers' keys are made
-    of, empty where there is none. Bus and database are empty while nobody was asked, and when there was an error.
+    """bus: account (the public key that signs credentials), consumer (None, or filterSubjects, pending,
+    unacknowledged) and unsafe (in words). database: missing and drift (in words), quarantined, tables, login ({ours,
+    password}), granted (the login may write, the reader read), weak, proof (see `sql.push.engine.Standing`).
+    source_mark: of the key that sellers' keys are made of, empty where there is none. Bus and database are empty while
+    nobody was asked, and when there was an error.
     """
 
     bus: Mapping[str, Any] = field(default_factory=dict)
@@ -39,6 +40,11 @@ class Facts:
     @property
     def login(self) -> Mapping[str, Any]:
         return self.database.get("login") or {}
+
+    @property
+    def unsafe(self) -> Sequence[str]:
+        """What of the bus may lose records."""
+        return self.bus.get("unsafe") or ()
 
     @property
     def drift(self) -> Sequence[str]:

@@ -198,7 +198,9 @@ def _actions(decided: Decided, subjects: list[str], facts: Facts) -> tuple[Actio
             "secret": objects.object_name(decided.push.metadata.name),
         }
         actions.append(Action("schema", args, deadline_seconds=60))
-    if facts.bus and not facts.consumes(subjects):
+    # Asking for the consumer mends the stream's settings, too, as far as they can be changed.
+    told = any(one.type == "BusUnsafe" for one in decided.push.status.conditions)
+    if facts.bus and (not facts.consumes(subjects) or (facts.unsafe and not told)):
         actions.append(Action("consumer", {"consumer": decided.consumer, "subjects": subjects}))
     return tuple(actions)
 

@@ -16,10 +16,11 @@ from cairn.api.dataset import Dataset
 from cairn.api.lookup import parsed
 from cairn.api.platform import Platform
 from cairn.api.pushsubscription import PushSubscription
+from cairn.api.quantity import parse
 from cairn.api.resources import POD, SECRET, SELLERRDS, Obj, Ref
 from cairn.api.secrets import raw, text
 from cairn.api.sellerrds import SellerRDS
-from cairn.bus.admin import consumer_info
+from cairn.bus.admin import consumer_info, stream_problems
 from cairn.bus.connection import BusError, Client
 from cairn.bus.connection import connect as connect_bus
 from cairn.bus.nkeys import KeyPair
@@ -87,6 +88,8 @@ async def _bus(push: PushSubscription, io: Io, platform: Platform) -> dict[str, 
         client = await open_bus(account, platform)
         try:
             found = await consumer_info(client, platform.bus.stream, name)
+            size = int(parse(platform.bus.stream_size))
+            unsafe = await stream_problems(client, platform.bus.stream, max_bytes=size, replicas=platform.bus.replicas)
         finally:
             await client.close()
     except BusError as error:
@@ -100,7 +103,7 @@ async def _bus(push: PushSubscription, io: Io, platform: Platform) -> dict[str, 
             "unacknowledged": found.unacknowledged,
         }
     )
-    return {"account": account_key(account), "consumer": consumer}
+    return {"account": account_key(account), "consumer": consumer, "unsafe": list(unsafe)}
 
 
 async def _database(

@@ -28,6 +28,12 @@ def conditions(
     if count := facts.database.get("quarantined") if facts.database else push.status.quarantined:
         message = f"{count} records could not be written: see sys_info.jdp_quarantine for the reasons"
         extra.append(Condition("Quarantined", True, Reason.QUARANTINED, message))
+    if facts.unsafe:
+        message = f"the bus is not as it must be: {'; '.join(facts.unsafe)}"
+        extra.append(Condition("BusUnsafe", True, Reason.BUS_UNSAFE, message))
+    if weak := facts.database.get("weak"):
+        message = f"{', '.join(weak)}: a commit that was answered can be lost; set back to on"
+        extra.append(Condition("DurabilityWeak", True, Reason.DURABILITY_WEAK, message))
     return (*_state(push, database, observed, facts, working=working), *extra)
 
 

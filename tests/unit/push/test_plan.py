@@ -445,3 +445,21 @@ def test_wants_follow_what_was_seen() -> None:
     assert Ref(SELLERRDS, NAMESPACE, "shop-db") in first
     later = set(KIND.wants(push(), seen()))
     assert {Ref(SECRET, NAMESPACE, f"shop-db-{part}") for part in ("admin", "ca", "owner")} <= later
+
+
+def test_unsafe_bus_is_mended_once_and_then_told() -> None:
+    unsafe = {"unsafe": ["stream PUSH: discard is 'old', not 'new'"]}
+    first = plan(push(), seen(credentials(), found=facts(unsafe)))
+    assert [one.name for one in first.actions] == ["consumer"]
+    told = next(one for one in first.conditions if one.type == "BusUnsafe")
+    assert (told.status, told.reason) == (True, Reason.BUS_UNSAFE)
+    assert "discard is 'old', not 'new'" in told.message
+    status = {"conditions": [condition("BusUnsafe")]}
+    assert plan(push(status), seen(credentials(), found=facts(unsafe))).actions == ()
+
+
+def test_server_that_may_lose_a_commit_is_told() -> None:
+    found = plan(push(), seen(credentials(), found=facts(database={"weak": ["fsync = off"]}))).conditions
+    weak = next(one for one in found if one.type == "DurabilityWeak")
+    assert (weak.status, weak.reason) == (True, Reason.DURABILITY_WEAK)
+    assert weak.message.startswith("fsync = off: ")

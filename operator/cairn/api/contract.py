@@ -29,6 +29,8 @@ KeyType = Literal["tid", "ouid", "omid"]
 MOST_COLUMNS = 200
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}\Z")
 _TABLE = re.compile(r"([a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?\.)?[a-z][a-z0-9_]{0,62}\Z")
+_SERVERS_OWN = ("tableoid", "cmax", "xmax", "cmin", "xmin", "ctid")
+"""Columns that each table of PostgreSQL has already."""
 _VERSION = re.compile(r"v3\.1\.[0-9]{1,3}\Z")
 _LOGICAL: Mapping[str, ColumnType] = {
     "string": "text",
@@ -140,6 +142,8 @@ def _column(node: Node) -> tuple[Column, int]:
     """A column, and its position in the key."""
     words = "lower case letters, digits and _, a letter first, at most 63"
     name = node.matching("name", _NAME, words)
+    if name in _SERVERS_OWN:
+        raise node.at("name").error(f"{name} is a column of the server's own: name it otherwise")
     type_ = _type(node)
     custom = _custom(node)
     column = Column(

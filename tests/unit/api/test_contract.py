@@ -179,6 +179,13 @@ def test_contract_error_names_line_and_field(text: str, line: int, field: str) -
     assert (caught.value.line, caught.value.field) == (line, field), str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"])
+def test_contract_takes_no_column_that_the_server_has_by_itself(name: str) -> None:
+    """A table of it could not be made, and rights in that database would never be as they should."""
+    with pytest.raises(ContractError, match="a column of the server's own"):
+        read(_table(f"  - {{name: {name}, physicalType: text}}\n").encode())
+
+
 @given(st.binary(max_size=200) | st.text(alphabet="{}[]:,-? \n\t&*!|>'\"#%@`ab1", max_size=80).map(str.encode))
 def test_contract_any_bytes_are_read_or_refused(data: bytes) -> None:
     """Nothing else is raised: one vendor's text stops nobody's reconcile."""

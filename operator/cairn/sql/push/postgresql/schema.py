@@ -62,7 +62,7 @@ async def ensure_schema(conn: Connection, datasets: Iterable[Dataset], shops: Ma
     """
     datasets = tuple(datasets)
     if not await conn.fetchval(f"SELECT pg_catalog.pg_try_advisory_lock({_LOCK})"):
-        await end_holders(conn, _LOCK >> 32, _LOCK & 0xFFFFFFFF)
+        await end_holders(conn, _LOCK)
         await conn.execute(f"SELECT pg_catalog.pg_advisory_lock({_LOCK})")
     try:
         async with conn.transaction():

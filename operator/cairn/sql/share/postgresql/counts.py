@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import asyncpg
+
 from cairn.sql.postgresql import Connection
 from cairn.sql.quoting import qualified
 from cairn.sql.share.model import Design, Table
@@ -26,7 +28,7 @@ def count_sql(table: Table) -> str:
 
 
 async def publications(conn: Connection, design: Design, facts: Facts) -> dict[str, Publication]:
-    """By `<party>.<table>`. Left out: a table that is not as Cairn made it."""
+    """By `<party>.<table>`. Left out: a table that is not as Cairn made it, or that its app has locked."""
     own, found = own_role(design.id), {}
     objects = facts.state.objects
     views = all(f"table map.{name}" in objects for name in ("orders", "buyers"))
@@ -35,9 +37,12 @@ async def publications(conn: Connection, design: Design, facts: Facts) -> dict[s
         name = f"table {spec.schema}.{spec.name}"
         if objects.get(name) != table_digest(spec, own) or (table.mapping is not None and not views):
             continue
-        async with conn.transaction(readonly=True):
-            await conn.execute(f"SET LOCAL ROLE {own}")
-            row = await conn.fetchrow(count_sql(table))
+        try:
+            async with conn.transaction(readonly=True):
+                await conn.execute(f"SET LOCAL ROLE {own}; SET LOCAL lock_timeout = '1s'")
+                row = await conn.fetchrow(count_sql(table))
+        except asyncpg.LockNotAvailableError:
+            continue
         if row is not None:
             rest = row["rows"] - row["mapped"] - row["conflicts"]
             found[f"{table.party}.{table.name}"] = Publication(row["rows"], row["mapped"], rest, row["conflicts"])

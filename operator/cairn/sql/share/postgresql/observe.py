@@ -7,12 +7,15 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import asyncpg
+
 from cairn.api.conditions import Reason
 from cairn.sql.errors import SqlError
+from cairn.sql.locks import end_lockers
 from cairn.sql.postgresql import Connection
 from cairn.sql.quoting import identifier
 from cairn.sql.share.model import Design
-from cairn.sql.share.names import OWNED, group, own_role
+from cairn.sql.share.names import APPS, OWNED, group, own_role
 from cairn.sql.share.postgresql import catalog
 from cairn.sql.share.postgresql.base import BASE, ROUTINES
 from cairn.sql.share.postgresql.desired import owned, table_digest, view_digest
@@ -24,6 +27,11 @@ from cairn.sql.share.postgresql.rights import rights as read_rights
 from cairn.sql.share.postgresql.views import ZONE, base_views, digest
 from cairn.sql.share.state import Entry, Session, State
 
+PATIENCE = "1s"
+"""How long an app's lock is waited for."""
+ATTEMPTS = 3
+PUBLISHED = "^p[a-z2-7]{16}$"
+"""Schemas of tables that apps write and views of others read."""
 KNOWN = frozenset(f"routine audit.{name}()" for name in ROUTINES)
 Row = Mapping[str, Any]
 """A row of a catalog."""
@@ -32,12 +40,25 @@ Row = Mapping[str, Any]
 async def look(conn: Connection, design: Design) -> Facts:
     """All of it in one snapshot, which changes nothing. SqlError(Conflict) where a name of ours is somebody else's."""
     await conn.execute("SET ROLE NONE")  # whatever a database sets for those who connect to it
-    await conn.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-    try:
-        return await _Look(conn, design).facts()
-    finally:
-        if not conn.is_closed():
-            await conn.execute("ROLLBACK")
+    for again in range(ATTEMPTS):
+        await conn.execute(f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL lock_timeout = '{PATIENCE}'")
+        try:
+            if again:  # before those come back whose sessions were ended: the text of views is read under locks
+                await conn.fetch(catalog.RELATIONS)
+            return await _Look(conn, design).facts()
+        except asyncpg.LockNotAvailableError:
+            if again == ATTEMPTS - 1:
+                raise
+        finally:
+            if not conn.is_closed():
+                await conn.execute("ROLLBACK")
+        await clear_way(conn)
+    raise AssertionError("not reached")
+
+
+async def clear_way(conn: Connection) -> int:
+    """An app may lock what it publishes against every reader: not against Cairn, and not to keep a right."""
+    return await end_lockers(conn, f"^({APPS.pattern})$", PUBLISHED)
 
 
 class _Look:

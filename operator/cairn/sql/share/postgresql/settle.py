@@ -24,7 +24,7 @@ from cairn.sql.share.postgresql.desired import available, current, describe, des
 from cairn.sql.share.postgresql.facts import Applied, Facts
 from cairn.sql.share.postgresql.ground import ground_of
 from cairn.sql.share.postgresql.making import keep_out
-from cairn.sql.share.postgresql.observe import look
+from cairn.sql.share.postgresql.observe import clear_way, look
 from cairn.sql.share.postgresql.steps import giving, taking, undoing
 from cairn.sql.share.postgresql.views import full_name
 from cairn.sql.share.state import Difference, Session, State, difference
@@ -112,7 +112,12 @@ class Settling:
     async def _send(self, batch: Batch) -> bool:
         """The batch in one transaction. False where the server refused: nothing of it stands then."""
         try:
-            await self._transaction(batch)
+            try:
+                await self._transaction(batch)
+            except asyncpg.LockNotAvailableError:
+                if not await clear_way(self.conn):
+                    raise
+                await self._transaction(batch)
         except LOST:
             raise
         except asyncpg.LockNotAvailableError:

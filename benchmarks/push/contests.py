@@ -37,6 +37,8 @@ class Bench:
         while len(self._sessions) < connections:
             session = await connect(self._target, statement_timeout_ms=120_000, cached_statements=50)
             await session.execute("CREATE TEMPORARY TABLE bench (LIKE sys_info.jdp_tb_trade) ON COMMIT DELETE ROWS")
+            # the same plans as the writer's: what is compared is the guard
+            await session.execute("SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off")
             writer = Writer(lambda: self._target, TRADES, "bench")
             await writer.open()
             self._sessions.append(session)
@@ -75,7 +77,11 @@ class Bench:
         given = self._new if empty else self._newer
         begun = time.perf_counter()
         await asyncio.gather(*(work(at, given[at::connections]) for at in range(connections)))
-        return self._count / (time.perf_counter() - begun)
+        took = time.perf_counter() - begun
+        query = "SELECT count(*) FROM sys_info.jdp_tb_trade WHERE status = $1"
+        if await self._conn.fetchval(query, given[0][0].values[1]) != self._count:
+            raise RuntimeError("not all rows stand as they were written")
+        return self._count / took
 
     async def _write(self, connection: int, work: Sequence[Sequence[Row]]) -> None:
         for batch in work:
@@ -86,9 +92,9 @@ class Bench:
         columns = [*self._plain, "jdp_created", "jdp_modified"]
         for batch in work:
             moments = [START + row.key * MICROSECOND for row in batch]
-            records = [
+            records = (
                 (*row.values, row.order[1], row.key, moment, moment) for row, moment in zip(batch, moments, strict=True)
-            ]
+            )
             await self._sessions[connection].copy_records_to_table(
                 "jdp_tb_trade", schema_name="sys_info", columns=columns, records=records
             )

@@ -9,7 +9,7 @@ well. After a batch of nothing but newer rows the next is not looked up: it is p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -113,15 +113,12 @@ class Writer:
 
     async def _stage(self, conn: Connection, rows: Sequence[Row], after: int) -> None:
         if rows:
-            records = [(*row.values, row.order[1], None, None, number) for number, row in enumerate(rows, after + 1)]
+            records = ((*row.values, row.order[1], None, None, number) for number, row in enumerate(rows, after + 1))
             await self._copy_in(conn, self._sql.stage_name, None, records)
 
     async def _copy(self, conn: Connection, rows: Sequence[Row], base: int, start: datetime) -> bool:
         """Straight into the table; False, and nothing happened, where another writer was faster with a key."""
-        records = []
-        for number, row in enumerate(rows, 1):
-            moment = start + number * _MICROSECOND
-            records.append((*row.values, row.order[1], moment, moment, base + number))
+        records = _numbered(rows, base, start)
         try:
             async with conn.transaction():
                 await self._copy_in(conn, self._dataset.table, "sys_info", records)
@@ -129,6 +126,14 @@ class Writer:
             return False
         return True
 
-    async def _copy_in(self, conn: Connection, table: str, schema: str | None, records: Sequence[Any]) -> None:
+    async def _copy_in(self, conn: Connection, table: str, schema: str | None, records: Iterable[Any]) -> None:
+        """records: made while the server takes in those before."""
         columns = list(self._sql.columns)
         await conn.copy_records_to_table(table, schema_name=schema, columns=columns, records=records)
+
+
+def _numbered(rows: Sequence[Row], base: int, start: datetime) -> Iterator[tuple[Any, ...]]:
+    moment = start
+    for number, row in enumerate(rows, base + 1):
+        moment += _MICROSECOND
+        yield (*row.values, row.order[1], moment, moment, number)

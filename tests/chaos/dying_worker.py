@@ -49,7 +49,7 @@ class DyingWriter(Writer):
         death.at("before-commit")
         return written
 
-    async def _copy_in(self, conn: Connection, table: str, schema: str | None, records: Sequence[Any]) -> None:
+    async def _copy_in(self, conn: Connection, table: str, schema: str | None, records: Iterable[Any]) -> None:
         await super()._copy_in(conn, table, schema, records)
         death.at("after-stage")
 

@@ -77,9 +77,10 @@ class PostgreSQLPush:
 async def _session(target: Target, *, timeout: float, statement_timeout_ms: int) -> AsyncIterator[Connection]:  # noqa: ASYNC109 -- asyncpg's own
     conn = await connect(target, timeout=timeout, statement_timeout_ms=statement_timeout_ms)
     try:
-        yield conn
+        try:
+            yield conn
+        finally:
+            await conn.close(timeout=2)
     except (asyncpg.InterfaceError, OSError, TimeoutError) as error:
         message = f"the database broke off: {str(error) or type(error).__name__}"
         raise SqlError(Reason.DATABASE_UNREACHABLE, message) from error
-    finally:
-        await conn.close(timeout=2)

@@ -28,6 +28,10 @@ ALWAYS_SHOWN = ("shop_id", "jdp_modified", "jdp_seq")
 ViewType = Literal["text", "bigint", "numeric", "timestamp", "boolean", "json"]
 
 
+STORED = 12_000
+"""Most characters in a row's varchars: MySQL takes 65,535 bytes, four a character."""
+
+
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -150,6 +154,8 @@ def _problems(dataset: Dataset) -> Iterator[str]:
         yield f"owner: no stored column {dataset.owner!r}: declare it under columns"
     if dataset.deleted is not None and stored.get(dataset.deleted) != "int":
         yield f"deleted: {dataset.deleted!r} must be a stored column of type int"
+    if sum(column.length or 0 for column in dataset.columns) > STORED:
+        yield f"columns: more than {STORED} characters in all, too many for MySQL: show them by a path in view"
     for name in stored:
         if name.startswith(("jdp_", "cairn_")) and name != dataset.deleted:
             yield f"columns: {name!r}: names that begin with jdp_ or cairn_ are Cairn's"

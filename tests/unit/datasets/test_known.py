@@ -103,6 +103,10 @@ COLUMNS = payments()["columns"]
             {"columns": [*COLUMNS, {"name": "jdp_mine", "type": "int"}]}, "columns: 'jdp_mine': names", id="own"
         ),
         pytest.param({"columns": [*COLUMNS, {"name": "jdp_seq", "type": "int"}]}, "columns: declared twice", id="tail"),
+        pytest.param(
+            {"columns": [*COLUMNS, *({"name": f"c{n}", "type": "varchar(9999)"} for n in range(2))]},
+            "columns: more than 12000 characters", id="wide-row",
+        ),
         pytest.param({"table": "jdp_shop"}, "table", id="table-of-cairn"),
         pytest.param({"envelope": []}, "envelope", id="no-envelope"),
         pytest.param({"name": "Payments"}, "name", id="name"),

@@ -8,16 +8,22 @@ import json
 from base64 import b64encode
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from cairn.api.conditions import Reason
 from cairn.api.platform import Platform
 from cairn.api.resources import SECRET, SELLERRDS, Obj, Ref, ref_of
+from cairn.datasets import known
 from cairn.engine.kind import Observed, Plan
 from cairn.push import names
 from cairn.push.kind import PushSubscriptionKind
+from cairn.worker.config import WorkerConfig
+
+TREE = Path(__file__).resolve().parents[3]
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 NAMESPACE = "seller-2088"
@@ -362,6 +368,15 @@ def test_push_whose_password_was_changed_makes_its_worker_anew() -> None:
     one = child(plan(push(), seen(credentials())), "Deployment")["spec"]["template"]["metadata"]["annotations"]
     other = child(plan(push(), seen(credentials(password="new"))), "Deployment")
     assert other["spec"]["template"]["metadata"]["annotations"]["cairn.dev/secret"] != one["cairn.dev/secret"]
+
+
+def test_push_of_a_declared_dataset_has_it_in_the_workers_settings_and_subjects() -> None:
+    declared = yaml.safe_load((TREE / "examples" / "helm" / "datasets.yaml").read_text())
+    kind = PushSubscriptionKind(Platform.model_validate(declared))
+    got = kind.plan(push(datasets=["payments", "trades"]), seen(credentials()), NOW)
+    settings = WorkerConfig.model_validate_json(child(got, "ConfigMap")["data"]["worker.json"])
+    assert settings.datasets[0] == known(Platform.model_validate(declared).datasets)["payments"]
+    assert [dataset.name for dataset in settings.datasets] == ["payments", "trades"]
 
 
 def test_push_settings_name_no_secret() -> None:

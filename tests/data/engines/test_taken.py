@@ -109,6 +109,22 @@ async def test_check_02_revoke_bites_after_a_pass_that_broke_before_it_ended_ses
             await app.fetch("SELECT 1")
 
 
+async def test_app_that_takes_the_writers_lock_is_thrown_out(seller: Seller) -> None:
+    """One session holds it, others wait to."""
+    full = design(DATABASE)
+    await seller.settled(full)
+    async with AsyncExitStack() as stack:
+        sessions = [await stack.enter_async_context(seller.as_app(seller.crm)) for _ in range(4)]
+        assert await sessions[0].fetch("SELECT GET_LOCK('cairn.share', 0)") == [(1,)]
+        waiting = [asyncio.create_task(one.fetch("SELECT GET_LOCK('cairn.share', 60)")) for one in sessions[1:]]
+        outcome = await seller.settle(without_crm_trades(full))
+        await asyncio.gather(*waiting, return_exceptions=True)
+        assert outcome.verified, outcome.problem
+        for one in sessions:
+            with pytest.raises(GONE):
+                await one.fetch("SELECT 1")
+
+
 async def test_check_03_shrink_takes_one_column_and_disturbs_nobody_else(seller: Seller) -> None:
     full = design(DATABASE)
     await seller.settled(full)

@@ -7,19 +7,31 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 
+import pymysql
+
 from cairn.api.conditions import Reason
 from cairn.sql.errors import SqlError
 from cairn.sql.share.chain import COLUMNS, NAMES, link, texts
 from cairn.sql.share.engine import Record
 from cairn.sql.share.mysql.connection import Session
+from cairn.sql.share.names import APPS
 
 _LOCK = "cairn.share"
+_TRIES = 20
+_IN_THE_WAY = "SELECT id, user FROM information_schema.PROCESSLIST WHERE id = IS_USED_LOCK(%s) OR state = 'User lock'"
 
 
 @contextlib.asynccontextmanager
 async def exclusively(session: Session) -> AsyncIterator[None]:
-    """One writer at a time: the lock is the session's, and goes with it."""
-    ((held,),) = await session.fetch("SELECT GET_LOCK(%s, 5)", (_LOCK,))
+    """One writer at a time: the lock is the session's, and goes with it. Whoever may connect can take it: an app that
+    holds it, or waits to, is thrown out."""
+    ((held,),) = await session.fetch("SELECT GET_LOCK(%s, 0)", (_LOCK,))
+    for _ in range(_TRIES):
+        if held == 1 or not await _throw_out(session):
+            break
+        ((held,),) = await session.fetch("SELECT GET_LOCK(%s, 1)", (_LOCK,))
+    if held != 1:
+        ((held,),) = await session.fetch("SELECT GET_LOCK(%s, 5)", (_LOCK,))
     if held != 1:
         raise SqlError(Reason.LOCK_TIMEOUT, "another session of Cairn's is at work here, and was for five seconds")
     try:
@@ -27,6 +39,16 @@ async def exclusively(session: Session) -> AsyncIterator[None]:
     finally:
         if session.open:
             await session.fetch("SELECT RELEASE_LOCK(%s)", (_LOCK,))
+
+
+async def _throw_out(session: Session) -> int:
+    """How many sessions of apps were ended."""
+    rows = await session.fetch(_IN_THE_WAY, (_LOCK,))
+    numbers = [int(number) for number, user in rows if APPS.fullmatch(str(user))]
+    for number in numbers:
+        with contextlib.suppress(pymysql.err.MySQLError):  # it has gone by itself
+            await session.execute(f"KILL CONNECTION {number}")
+    return len(numbers)
 
 
 async def append(session: Session, tenant: str, records: Sequence[Record]) -> None:

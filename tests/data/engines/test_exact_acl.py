@@ -14,7 +14,7 @@ from cairn.api.conditions import Reason
 from cairn.sql.errors import SqlError
 from data.engines.seller import DATABASE, Seller, seller_at
 from data.engines.servers import MySQL
-from data.share.designs import design
+from data.share.designs import app, design, member, party_id, published_view, review
 from data.share.strategies import designs
 
 
@@ -43,6 +43,15 @@ def test_check_01_exact_acl_from_any_design_to_any_other(mysql: MySQL) -> None:
 
         run()
         runner.run(seller.session.close())
+
+
+async def test_view_that_turns_to_a_table_that_is_made_in_the_same_pass_stands_after_it(seller: Seller) -> None:
+    old, new, reader = (app(party_id(f"platform/app{n}")) for n in range(3))
+    first, second = review(old.id), member(new.id)
+    one = replace(published_view(reader.id, first, [first.columns[0].name]), name="shared")
+    other = replace(published_view(reader.id, second, [second.columns[0].name]), name="shared")
+    await seller.settled(design(DATABASE, parties=(old, reader), tables=(first,), views=(one,)))
+    await seller.settled(design(DATABASE, parties=(old, reader, new), tables=(first, second), views=(other,)))
 
 
 async def test_check_05_what_nothing_is_pushed_as_yet_is_left_out_and_told(seller: Seller) -> None:

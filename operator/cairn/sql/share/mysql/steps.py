@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from cairn.sql.share.model import Design, Login, Party, Table
+from cairn.sql.share.model import Design, Login, Party, PublishedSource, Table, View
 from cairn.sql.share.mysql.catalog import Account
 from cairn.sql.share.mysql.desired import databases, reader
 from cairn.sql.share.mysql.names import Flavour, account, identifier, literal, qualified
@@ -146,9 +146,12 @@ def remakings(case: Case) -> Iterator[Step]:
     """After the sessions ended: whoever reads a view in an open transaction keeps it from being changed."""
     for view in case.design.views:
         name = f"view {view_name(view)}"
-        if name in case.diff.other:
+        drop = f"DROP VIEW IF EXISTS {_quoted(view_name(view))}"
+        if name in case.diff.other and _waits(case, view):
+            yield Step(drop)
+        elif name in case.diff.other:
             sql = view_sql(case.design, view, case.flavour)
-            yield Step(sql, name, digest(sql), view.grant, otherwise=f"DROP VIEW IF EXISTS {_quoted(view_name(view))}")
+            yield Step(sql, name, digest(sql), view.grant, otherwise=drop)
     for name in sorted(case.diff.unwanted):
         kind, _, full = name.partition(" ")
         if kind in ("view", "table") and _mine(case, full):
@@ -175,6 +178,12 @@ NEW_KEY = (
     f" SELECT {{0}}, {_PAD % 0x36}, {_PAD % 0x5C} FROM r CROSS JOIN n"
 )
 """Made on the server: a key is in no statement, on no wire and in no log. The halves are those of HMAC (RFC 2104)."""
+
+
+def _waits(case: Case, view: View) -> bool:
+    """Whether its table is made or widened first: until then it can't be made, and what it showed is gone already."""
+    source = view.source
+    return isinstance(source, PublishedSource) and case.off(f"table {published(source.party)}.{source.table}")
 
 
 def keys(case: Case) -> Iterator[Step]:
@@ -236,7 +245,7 @@ def shown(case: Case, party: Party) -> Iterator[Step]:
         if view.party != party.id:
             continue
         yield from (Step(give([e], case.flavour)) for e in sorted(case.diff.missing) if _reads_for(e, case))
-        if f"view {name}" in case.diff.absent:
+        if f"view {name}" in case.diff.absent or (f"view {name}" in case.diff.other and _waits(case, view)):
             sql = view_sql(case.design, view, case.flavour)
             yield Step(sql, f"view {name}", digest(sql), view.grant)
         for row in sorted(case.wanted.rows["map.scope"] - case.facts.state.rows["map.scope"]):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from cairn.sql.share.model import Design, Party
+from cairn.sql.share.model import Design, Party, PublishedSource, View
 from cairn.sql.share.names import OWNED, group, own_role, published, shares, work
 from cairn.sql.share.sqlserver import steps, tables
 from cairn.sql.share.sqlserver.observe import Facts
@@ -128,6 +128,9 @@ def remakings(case: Case) -> Iterator[Step]:
         name = f"view {full_name(view)}"
         if name in case.diff.other:
             drop = f"DROP VIEW IF EXISTS {_quoted(full_name(view))}"
+            if _waits(case, view):
+                yield Step(drop)
+                continue
             if "of its own" in case.facts.state.objects[name]:
                 yield Step(f"ALTER AUTHORIZATION ON OBJECT::{_quoted(full_name(view))} TO SCHEMA OWNER")
             yield Step(view_sql(case.design, view), otherwise=drop)
@@ -150,6 +153,12 @@ def remakings(case: Case) -> Iterator[Step]:
             yield Step(f"DROP ROLE IF EXISTS {identifier(role)}")
     for (key,) in sorted(case.facts.state.rows["map.mac"] - case.wanted.rows["map.mac"]):
         yield Step(f"UPDATE map.mac SET retired = 1 WHERE name = {literal(key)}")
+
+
+def _waits(case: Case, view: View) -> bool:
+    """Whether its table is made or widened first: until then it can't be made, and what it showed is gone already."""
+    source = view.source
+    return isinstance(source, PublishedSource) and case.off(f"table {published(source.party)}.{source.table}")
 
 
 def keys(case: Case) -> Iterator[Step]:
@@ -195,7 +204,7 @@ def shown(case: Case, party: Party) -> Iterator[Step]:
         name = full_name(view)
         if view.party != party.id:
             continue
-        if f"view {name}" in case.diff.absent:
+        if f"view {name}" in case.diff.absent or (f"view {name}" in case.diff.other and _waits(case, view)):
             yield Step(view_sql(case.design, view))
         for row in sorted(case.wanted.rows["map.scope"] - case.facts.state.rows["map.scope"]):
             if row[0] == name:

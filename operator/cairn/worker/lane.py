@@ -94,6 +94,8 @@ class Lane:
     def offer(self, held: Held) -> None:
         if not self.busy:
             self.applier.tried = time.monotonic()  # the first in a while: its time begins now
+        if held.message.redelivered:
+            self._lane.redelivered.inc()
         self._arrived.append(held)
         self._news.set()
 

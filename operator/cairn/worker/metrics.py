@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import nan
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -74,9 +75,10 @@ class Metrics:
         self._batch = self._histogram("batch_rows", "Records of a committed batch", SIZES)
         self._breaker = self._gauge("breaker_state", "1 while the database must be mended first", names)
         self.inflight = self._gauge("inflight_bytes", "Messages in memory", names[:1]).labels(subscription)
-        self.pending = self._gauge("lag_messages", "Messages not written yet, as the bus says", names[:1]).labels(
-            subscription
-        )
+        self.pending = self._gauge(
+            "lag_messages", "Messages not written yet, as the bus says; NaN while it says nothing", names[:1]
+        ).labels(subscription)
+        self.pending.set(nan)
         self.stalls = self._counter("bus_stalls", "Pulls that the bus forgot", names[:1]).labels(subscription)
 
     def lane(self, dataset: str) -> LaneMetrics:

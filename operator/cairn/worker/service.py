@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from math import nan
 
 from nats.errors import Error as NatsError
 
@@ -95,6 +96,7 @@ class Worker:
                 await asyncio.sleep(RETRY_SECONDS)
             finally:
                 puller, self._puller = self._puller, None
+                self._metrics.pending.set(nan)  # nobody knows while the bus is away
                 await asyncio.shield(self._leave(client, puller))
 
     async def _leave(self, client: Client, puller: Puller | None) -> None:
@@ -120,6 +122,7 @@ class Worker:
         for lane in self._lanes.values():
             lane.through_us = 0  # what was handed out before comes again, older than what was committed last
         self._caught_up(facts, asked_us)
+        self._metrics.pending.set(facts.pending + facts.unacknowledged)
         while True:
             room = await self._budget.room(MIN_ROOM, MAX_MESSAGES)
             for message in await puller.fetch(MAX_MESSAGES - len(self._budget.held), room):

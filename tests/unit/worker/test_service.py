@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from math import isnan
 from pathlib import Path
 from typing import Any, cast
 
@@ -162,3 +163,16 @@ async def test_lane_acknowledges_what_came_over_the_new_connection_beside_what_c
 def test_config_that_is_wrong_names_the_key(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         config(tmp_path, **changes)
+
+
+def test_messages_that_come_again_are_counted_and_no_lag_is_told_before_the_bus_was_asked(tmp_path: Path) -> None:
+    worker, metrics = assemble(config(tmp_path))
+    lag = metrics.registry.get_sample_value("cairn_push_lag_messages", {"subscription": "seller-2088/orders"})
+    assert lag is not None
+    assert isnan(lag)
+    lane, first = worker._lanes["trades"], held(1)
+    lane.offer(first)
+    first.message = first.message._replace(redelivered=True)
+    lane.offer(first)
+    labels = {"subscription": "seller-2088/orders", "dataset": "trades"}
+    assert metrics.registry.get_sample_value("cairn_push_redelivered_total", labels) == 1

@@ -98,7 +98,8 @@ def test_default_storage_class_grows_and_has_a_snapshot_class(plane: ControlPlan
 @pytest.mark.skipif(not shutil.which("ss"), reason="needs ss")
 def test_everything_listens_on_loopback_only(plane: ControlPlane) -> None:
     pids = {plane.pids[name] for name in ("virt-api", "virt-controller")}
-    children = {int(c) for p in pids for c in Path(f"/proc/{p}/task/{p}/children").read_text().split()}
+    threads = [thread for pid in pids for thread in Path(f"/proc/{pid}/task").iterdir()]  # any of them may have forked
+    children = {int(child) for thread in threads for child in (thread / "children").read_text().split()}
     lines = subprocess.run(["ss", "-Hltnp"], check=True, capture_output=True, text=True).stdout.splitlines()
     own = [line.split()[3] for line in lines if any(f"pid={child}," in line for child in children)]
     assert own

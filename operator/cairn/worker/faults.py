@@ -9,6 +9,9 @@ from cairn.api.conditions import Reason
 from cairn.sql.errors import SqlError
 from cairn.sql.push.fault import Fault, WriteError
 
+DATABASE_ERRORS = (SqlError, WriteError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+"""What a session raises where the database, or the way to it, is at fault."""
+
 _TRANSIENT = ("08", "53", "57", "40001", "40P01", "55P03", "25P03")
 _DISK_FULL = "53100"
 _ROW = ("22", "23")

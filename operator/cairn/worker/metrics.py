@@ -107,12 +107,15 @@ class Metrics:
         """Those of what is held against the platform."""
         of, at = ("subscription",), (self._subscription,)
         gauge, counter = self._gauge, self._counter
+        text = "0 while the platform refuses the seller's authorisation, NaN before it was asked"
+        authorized = gauge("authorized", text, of).labels(*at)
+        authorized.set(nan)
         return ProofMetrics(
             subscription=self._subscription,
             backfilled=counter("backfill_records", "Records of the history that were brought in", (*of, "dataset")),
             repaired=counter("audit_repaired_rows", "Rows that were mended", (*of, "dataset")),
             failed=counter("audit_failures", "Passes that ended early", (*of, "error")),
-            authorized=gauge("authorized", "0 while the platform refuses the seller's authorisation", of).labels(*at),
+            authorized=authorized,
             different=gauge("audit_rows", "Records that differ from the platform's", (*of, "dataset", "shop", "what")),
             audited=gauge(
                 "audit_last_success_timestamp_seconds", "When an hour was last compared", (*of, "dataset", "shop")

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from aiohttp import web
 
@@ -46,14 +46,14 @@ def book(config: WorkerConfig) -> PushLedger:
     return engine(config.database.engine).ledger(config.database.target, f"cairn-proof {config.subscription}")
 
 
-def platform(proof: ProofConfig) -> HttpSource:
-    return HttpSource(proof.url, proof.seller, proof.key, proof.ca())
+def platform(proof: ProofConfig, heard: Callable[[bool], None]) -> HttpSource:
+    return HttpSource(proof.url, proof.seller, proof.key, proof.ca(), heard)
 
 
 async def prove(config: WorkerConfig, proof: ProofConfig, lanes: Mapping[str, Lane], metrics: ProofMetrics) -> None:
     """Until cancelled: hold what stands against the platform."""
     ledgers = (book(config), book(config))
-    async with platform(proof) as source:
+    async with platform(proof, metrics.authorized.set) as source:
         try:
             await Keeper(proof, source, ledgers, feeds(config, lanes), metrics).run()
         finally:
@@ -61,10 +61,11 @@ async def prove(config: WorkerConfig, proof: ProofConfig, lanes: Mapping[str, La
                 await ledger.close()
 
 
-def statistics(config: WorkerConfig, lanes: Mapping[str, Lane]) -> Statistics | None:
-    """Where there is a platform to compare with."""
-    proof = config.proof
-    return Statistics(lambda: platform(proof), lambda: book(config), feeds(config, lanes)) if proof else None
+def statistics(
+    config: WorkerConfig, proof: ProofConfig, lanes: Mapping[str, Lane], metrics: ProofMetrics
+) -> Statistics:
+    heard = metrics.authorized.set
+    return Statistics(lambda: platform(proof, heard), lambda: book(config), feeds(config, lanes))
 
 
 def assemble(config: WorkerConfig) -> tuple[Worker, Metrics]:
@@ -81,7 +82,9 @@ def assemble(config: WorkerConfig) -> tuple[Worker, Metrics]:
 async def serve(config: WorkerConfig, host: str = "0.0.0.0") -> None:  # noqa: S104 -- the kubelet and Prometheus ask the pod's address
     """Until SIGTERM or SIGINT; then finish what is being written, acknowledge it, and give the rest back."""
     worker, metrics = assemble(config)
-    runner = web.AppRunner(application(worker, metrics, statistics(config, worker.lanes)), access_log=None)
+    proof, proven = config.proof, metrics.proof() if config.proof else None
+    asked = statistics(config, proof, worker.lanes, proven) if proof and proven else None
+    runner = web.AppRunner(application(worker, metrics, asked), access_log=None)
     await runner.setup()
     await web.TCPSite(runner, host, config.metrics_port).start()
     loop = asyncio.get_running_loop()
@@ -89,9 +92,7 @@ async def serve(config: WorkerConfig, host: str = "0.0.0.0") -> None:  # noqa: S
         loop.add_signal_handler(number, worker.stop)
     log.info("%s: datasets %s", config.subscription, ", ".join(dataset.name for dataset in config.datasets))
     proving = (
-        asyncio.create_task(prove(config, config.proof, worker.lanes, metrics.proof()), name="proof")
-        if config.proof
-        else None
+        asyncio.create_task(prove(config, proof, worker.lanes, proven), name="proof") if proof and proven else None
     )
     try:
         await worker.run()

@@ -19,11 +19,10 @@ from cairn.sql.push.rows import Poison, Row
 from cairn.worker.decode import Decoded
 from cairn.worker.proof.compare import Verdict, different, judge, suspects, version_over
 from cairn.worker.proof.sides import Feed, Sides
-from cairn.worker.proof.source import PlatformSource
+from cairn.worker.proof.source import MAX_KEYS, PlatformSource
 from cairn.worker.proof.windows import HOUR, Depth, Span
 
 FINE_STEP = timedelta(minutes=5)
-CHUNK = 500
 MOST_KEYS = 10_000
 """Keys looked at in one hour; more are left for the next look, and the hour stays different until then."""
 
@@ -82,8 +81,9 @@ class Auditor:
         keys = sorted(differing | alone)
         room = max(0, MOST_KEYS - sum(found.verdicts.values()))
         found.left += len(keys[room:])
-        for at in range(0, len(keys[:room]), CHUNK):
-            await self._keys(feed, keys[at : min(at + CHUNK, room)], found)
+        del keys[room:]
+        for at in range(0, len(keys), MAX_KEYS):
+            await self._keys(feed, keys[at : at + MAX_KEYS], found)
 
     async def _keys(self, feed: Feed, keys: Sequence[int], found: _Found) -> None:
         """Ask again for these, the row first: what the platform says is then never older than the row that it is held
@@ -118,7 +118,8 @@ class Auditor:
         for bad in done.poison:
             if bad.object_key is not None:
                 verdicts[int(bad.object_key)] = Verdict.KEPT
-        return {key: verdict for key, verdict in verdicts.items() if key in set(keys)}, rows, done.poison
+        asked = set(keys)
+        return {key: verdict for key, verdict in verdicts.items() if key in asked}, rows, done.poison
 
     def _window(self, feed: Feed, start: datetime, counts: tuple[int, int], found: _Found, *, deep: bool) -> Window:
         return Window(

@@ -40,9 +40,20 @@ class _Heads(msgspec.Struct):
 
 
 class HttpSource:
-    """For one seller. `key` is read at each request, so that a renewed Secret is used."""
+    """For one seller. `key` is read at each request, so that a renewed Secret is used.
 
-    def __init__(self, url: str, seller: str, key: Callable[[], bytes], ca: bytes | None = None) -> None:
+    heard: told whether the seller's authorisation was accepted, at each answer that says so
+    """
+
+    def __init__(
+        self,
+        url: str,
+        seller: str,
+        key: Callable[[], bytes],
+        ca: bytes | None = None,
+        heard: Callable[[bool], None] = lambda _: None,
+    ) -> None:
+        self._heard = heard
         self._base, self._seller, self._key = URL(url), seller, key
         self._tls = ssl.create_default_context(cadata=ca.decode()) if ca else True
         self._session: aiohttp.ClientSession | None = None
@@ -101,9 +112,11 @@ class HttpSource:
                 method, url, data=body or None, headers=headers, ssl=self._tls, allow_redirects=False
             ) as answer:
                 if answer.status in (401, 403):
+                    self._heard(False)
                     raise NotAuthorizedError(f"{what}: {answer.status}: the seller's authorisation is not accepted")
                 if answer.status != 200:
                     raise SourceError(f"{what}: {answer.status}")
+                self._heard(True)
                 raw = bytearray()
                 async for chunk in answer.content.iter_any():
                     raw += chunk

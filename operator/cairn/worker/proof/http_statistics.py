@@ -6,17 +6,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
-import asyncpg
 from aiohttp import web
 
-from cairn.sql.errors import SqlError
-from cairn.sql.push.fault import WriteError
+from cairn.worker.faults import DATABASE_ERRORS
 from cairn.worker.proof.sides import Feed
 from cairn.worker.proof.source import SourceError
 from cairn.worker.proof.statistics import Side, Statistics
 
 PAGE = 500
-_DATABASE = (SqlError, WriteError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
@@ -110,7 +107,7 @@ def _told(answer: Handler) -> Handler:
             return web.json_response({"error": str(error)}, status=400)
         except SourceError as error:
             return web.json_response({"error": f"the platform: {error}"}, status=502)
-        except _DATABASE as error:
+        except DATABASE_ERRORS as error:
             return web.json_response({"error": f"the database: {type(error).__name__}"}, status=503)
 
     return handler

@@ -11,17 +11,14 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-import asyncpg
-
-from cairn.sql.errors import SqlError
 from cairn.sql.push.engine import PushLedger
-from cairn.sql.push.fault import WriteError
 from cairn.worker.config import ProofConfig
+from cairn.worker.faults import DATABASE_ERRORS
 from cairn.worker.metrics import ProofMetrics
 from cairn.worker.proof.auditor import Auditor
 from cairn.worker.proof.backfill import Backfill
 from cairn.worker.proof.sides import Feed
-from cairn.worker.proof.source import NotAuthorizedError, PlatformSource, SourceError
+from cairn.worker.proof.source import PlatformSource, SourceError
 from cairn.worker.proof.windows import DAY, Audited, due
 
 log = logging.getLogger(__name__)
@@ -31,11 +28,11 @@ PASS_SECONDS, FIRST_SECONDS = 30.0, 1.0
 PLATFORM_ZONE = ZoneInfo("Asia/Shanghai")
 LEAST = timedelta(days=7)
 """How far back hours are compared again and again, whatever history was asked for."""
-_PASSING = (SourceError, SqlError, WriteError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+_PASSING = (SourceError, *DATABASE_ERRORS)
 
 
 class Keeper:
-    """One subscription's. `trouble` says why the last pass ended early, None when it did not.
+    """One subscription's.
 
     ledgers: two sessions, since history that takes long must not keep hours from being compared
     """
@@ -54,7 +51,6 @@ class Keeper:
         self._backfill = Backfill(source, self._filling, config.max_rows_per_second, metrics)
         self._born = wall_clock(time.time())
         self._filled = asyncio.Event()
-        self.trouble: str | None = None
 
     async def run(self) -> None:
         """Until cancelled. Nothing that goes wrong here stops what is pushed."""
@@ -63,6 +59,7 @@ class Keeper:
             group.create_task(self._for_ever(self._audit_all, self._ledger))
 
     async def _for_ever(self, step: Callable[[], Awaitable[None]], ledger: PushLedger) -> None:
+        said = ""
         while True:
             try:
                 await step()
@@ -70,16 +67,13 @@ class Keeper:
                 if not isinstance(error, _PASSING):
                     log.exception("proof: nobody foresaw this")
                 trouble = f"{type(error).__name__}: {error}"[:300]
-                if trouble != self.trouble:
+                if trouble != said:
                     log.warning("proof: %s", trouble)
-                self.trouble = trouble
+                said = trouble
                 self._metrics.failed.labels(self._metrics.subscription, type(error).__name__).inc()
-                if isinstance(error, NotAuthorizedError):
-                    self._metrics.authorized.set(0)
                 await ledger.close()
             else:
-                self.trouble = None
-                self._metrics.authorized.set(1)
+                said = ""
             known = all(feed.lane.through_us for feed in self._feeds)
             self._filled.clear()
             with suppress(TimeoutError):
@@ -104,11 +98,13 @@ class Keeper:
         since = max(progress.since if progress.done else progress.until, oldest)
         book = await self._ledger.windows(feed.dataset, feed.shop, since)
         audited = {one.start: Audited(one.at, one.clean, one.deep) for one in book}
-        for span in due(audited, since, wall_clock(through_us / 1e6), datetime.now(UTC)):
+        spans = due(audited, since, wall_clock(through_us / 1e6), datetime.now(UTC))
+        for span in spans:
             for window in await self._auditor.span(feed, span):
                 self._metrics.repaired.labels(self._metrics.subscription, feed.dataset.name).inc(window.repaired)
-        stands = await self._ledger.windows(feed.dataset, feed.shop, since)
-        self._metrics.stands(feed.dataset.name, feed.shop, stands)
+        if spans:
+            book = await self._ledger.windows(feed.dataset, feed.shop, since)
+        self._metrics.stands(feed.dataset.name, feed.shop, book)
 
 
 def wall_clock(unix: float) -> datetime:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -43,18 +43,17 @@ class Sides:
 
     async def heads(self, feed: Feed, since: datetime, until: datetime) -> tuple[list[Head], list[Head]]:
         """Every record of the span, by key."""
-        theirs: list[Head] = []
-        while True:
-            after = theirs[-1].key if theirs else None
-            page = await self._source.keys(feed.shop, feed.dataset.name, since, until, after, PAGE)
-            theirs += page
-            if len(page) < PAGE:
-                break
-        ours: list[Head] = []
-        while True:
-            after = ours[-1].key if ours else None
-            page = await self._ledger.heads(feed.dataset, feed.nick, since, until, after, PAGE, deep=True)
-            ours += page
-            if len(page) < PAGE:
-                break
+        span = (since, until)
+        theirs = await _all(lambda after: self._source.keys(feed.shop, feed.dataset.name, *span, after, PAGE))
+        ours = await _all(lambda after: self._ledger.heads(feed.dataset, feed.nick, *span, after, PAGE, deep=True))
         return theirs, ours
+
+
+async def _all(page: Callable[[int | None], Awaitable[Sequence[Head]]]) -> list[Head]:
+    """Page by page, each behind the last key of the one before."""
+    found: list[Head] = []
+    while True:
+        some = await page(found[-1].key if found else None)
+        found += some
+        if len(some) < PAGE:
+            return found

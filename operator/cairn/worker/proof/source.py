@@ -9,6 +9,9 @@ from typing import Protocol
 
 from cairn.api.proof import Head, Slice
 
+MAX_KEYS = 500
+"""Most keys of one `records`: the protocol's."""
+
 
 class SourceError(Exception):
     """The platform does not answer, or not what was asked. It may go by itself."""
@@ -32,7 +35,7 @@ class PlatformSource(Protocol):
         """At most so many heads with a key above `after`, by key; fewer mean that there are no more."""
 
     async def records(self, shop: str, dataset: str, keys: Sequence[int]) -> Sequence[bytes]:
-        """Payloads of those of the keys (at most 500) that the platform has, as it pushes them."""
+        """Payloads of those of the keys (at most MAX_KEYS) that the platform has, as it pushes them."""
 
     async def history(
         self, shop: str, dataset: str, since: datetime, until: datetime, after: tuple[datetime, int] | None, limit: int

@@ -14,10 +14,8 @@ from cairn.sql.push.book import Window
 from cairn.sql.push.engine import PushLedger
 from cairn.worker.proof.compare import Verdict, different, judge, suspects
 from cairn.worker.proof.sides import Feed, Sides
-from cairn.worker.proof.source import PlatformSource
+from cairn.worker.proof.source import MAX_KEYS, PlatformSource
 from cairn.worker.proof.windows import DAY, HOUR
-
-CHUNK = 500
 
 
 class Side(StrEnum):
@@ -77,8 +75,8 @@ class Statistics:
 async def _not_as_there(ledger: PushLedger, feed: Feed, heads: Sequence[Head]) -> set[int]:
     """Those that do not stand as their heads say, or newer."""
     found: set[int] = set()
-    for at in range(0, len(heads), CHUNK):
-        some = heads[at : at + CHUNK]
+    for at in range(0, len(heads), MAX_KEYS):
+        some = heads[at : at + MAX_KEYS]
         standing = await ledger.standing(feed.dataset, [head.key for head in some])
         judged = {head.key: judge(head, standing.get(head.key), quarantined=False) for head in some}
         found |= {key for key, verdict in judged.items() if verdict is not Verdict.FINE}
@@ -88,7 +86,7 @@ async def _not_as_there(ledger: PushLedger, feed: Feed, heads: Sequence[Head]) -
 async def _known(source: PlatformSource, feed: Feed, keys: Sequence[int]) -> set[int]:
     """Those that the platform has, at whatever time it has them."""
     found: set[int] = set()
-    for at in range(0, len(keys), CHUNK):
-        payloads = await source.records(feed.shop, feed.dataset.name, keys[at : at + CHUNK])
+    for at in range(0, len(keys), MAX_KEYS):
+        payloads = await source.records(feed.shop, feed.dataset.name, keys[at : at + MAX_KEYS])
         found |= {place[1] for payload in payloads if (place := feed.decoder.place(payload)) is not None}
     return found

@@ -63,11 +63,6 @@ def due(audited: Mapping[datetime, Audited], since: datetime, through: datetime,
     return spans[::-1]
 
 
-def next_look(audited: Mapping[datetime, Audited], now: datetime) -> timedelta:
-    """How long nothing can become due but by an hour's end."""
-    return SOON if any(not one.clean for one in audited.values()) else min(HOUR, SOON * 2)
-
-
 def floor_hour(moment: datetime) -> datetime:
     return moment.replace(minute=0, second=0, microsecond=0)
 

@@ -14,6 +14,7 @@ from importlib.resources import files
 from cairn.api.conditions import Reason
 from cairn.api.dataset import Dataset
 from cairn.sql.errors import SqlError
+from cairn.sql.push.lacking import changed, lacking
 from cairn.sql.push.mysql.ddl import Column, drift, index_sql, sql_type, table_sql, view_digest, view_sql
 from cairn.sql.share.mysql.connection import Session
 from cairn.sql.share.mysql.names import identifier, qualified
@@ -76,27 +77,13 @@ async def observe(session: Session) -> Schema:
 
 def missing(schema: Schema, datasets: Iterable[Dataset], shops: Mapping[str, str]) -> tuple[str, ...]:
     """What `ensure` would still have to do, in words; empty when all stands. Pure."""
-    todo = [f"table {name}" for name in OWN if name not in schema.tables]
-    for dataset in datasets:
-        if dataset.table not in schema.tables:
-            todo.append(f"table {dataset.table}")
-        elif lacking := sorted({i.name for i in dataset.indexes} - schema.indexes.get(dataset.table, frozenset())):
-            todo.append(f"indexes {', '.join(lacking)}")
-        if schema.views.get(dataset.name) != view_digest(dataset):
-            todo.append(f"view platform.{dataset.name}")
-    if any(schema.shops.get(shop) != nick for shop, nick in shops.items()):
-        todo.append("shops")
-    return tuple(todo)
+    own = [f"table {name}" for name in OWN if name not in schema.tables]
+    return (*own, *lacking(schema, datasets, shops, view_digest))
 
 
 def drifted(schema: Schema, datasets: Iterable[Dataset]) -> tuple[str, ...]:
     """What the worker can't write to, each with the statement that mends it. Pure."""
-    return tuple(
-        f"{dataset.table}: {problem}"
-        for dataset in datasets
-        if dataset.table in schema.tables
-        for problem in drift(dataset, schema.tables[dataset.table])
-    )
+    return changed(schema, datasets, drift)
 
 
 async def ensure(session: Session, datasets: Iterable[Dataset], shops: Mapping[str, str]) -> None:

@@ -17,6 +17,7 @@ from cairn.sql.errors import SqlError
 from cairn.sql.facts import SchemaFacts, schema_facts
 from cairn.sql.locks import end_holders
 from cairn.sql.postgresql import Connection
+from cairn.sql.push.lacking import changed, lacking
 from cairn.sql.push.postgresql.ddl import drift, index_sql, table_sql, view_digest, view_sql
 from cairn.sql.quoting import identifier, literal, qualified
 
@@ -29,29 +30,13 @@ _LOCK = 0x636169726E  # "cairn"
 
 def missing(facts: SchemaFacts, datasets: Iterable[Dataset], shops: Mapping[str, str]) -> tuple[str, ...]:
     """What `ensure_schema` would still have to do, in words; empty when all stands. Pure: for plans."""
-    todo = []
-    if facts.version < SCHEMA_VERSION:
-        todo.append(f"schema version {facts.version} of {SCHEMA_VERSION}")
-    for dataset in datasets:
-        if dataset.table not in facts.tables:
-            todo.append(f"table {dataset.table}")
-        elif lacking := sorted({i.name for i in dataset.indexes} - facts.indexes.get(dataset.table, frozenset())):
-            todo.append(f"indexes {', '.join(lacking)}")
-        if facts.views.get(dataset.name) != view_digest(dataset):
-            todo.append(f"view platform.{dataset.name}")
-    if any(facts.shops.get(shop) != nick for shop, nick in shops.items()):
-        todo.append("shops")
-    return tuple(todo)
+    old = [f"schema version {facts.version} of {SCHEMA_VERSION}"] if facts.version < SCHEMA_VERSION else []
+    return (*old, *lacking(facts, datasets, shops, view_digest))
 
 
 def drifted(facts: SchemaFacts, datasets: Iterable[Dataset]) -> tuple[str, ...]:
     """What the worker can't write to, each with the statement that mends it. Pure: for plans. See `ddl.drift`."""
-    return tuple(
-        f"{dataset.table}: {problem}"
-        for dataset in datasets
-        if dataset.table in facts.tables
-        for problem in drift(dataset, facts.tables[dataset.table])
-    )
+    return changed(facts, datasets, drift)
 
 
 async def ensure_schema(conn: Connection, datasets: Iterable[Dataset], shops: Mapping[str, str]) -> None:

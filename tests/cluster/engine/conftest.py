@@ -14,7 +14,9 @@ import pytest
 
 from cairn.api.resources import NAMESPACE, Obj, Ref, Resource
 from cairn.engine.cluster import Cluster, KubernetesTransport, Transport, load_configuration
+from cairn.engine.errors import ApiError
 from cairn.engine.loop import Engine, Pace
+from cairn.engine.reconcile import Result
 from cairn.engine.watch import connection, watch
 from cluster.engine import toy as toys
 from devcluster import ControlPlane
@@ -61,7 +63,10 @@ async def make_namespace(cluster: Cluster) -> str:
 
 
 async def settle(engine: Engine) -> None:
-    """Work until nothing is left to do and a fresh list shows nothing new. No watch, no appointments."""
+    """Work until nothing is left to do and a fresh list shows nothing new. No watch, no appointments.
+
+    Who loses a write to another controller tries again, as in the engine's own loop; five times in a row is a fault."""
+    lost = 0
     while True:
         await engine.resync()
         passes = 0
@@ -69,6 +74,12 @@ async def settle(engine: Engine) -> None:
             key = await engine.queue.get()
             try:
                 result = await engine.reconciler.reconcile(key)
+                lost = 0
+            except ApiError as error:
+                lost += 1
+                if error.status != 409 or lost == 5:
+                    raise
+                result = Result(again=True)
             finally:
                 engine.queue.done(key)
             if result.again:

@@ -11,8 +11,16 @@ from typing import Any
 import pytest
 
 from cairn.api.platform import Platform
-from cairn.api.resources import NODE, SELLER, SELLERVM, Obj, Ref
-from cairn.engine.cluster import Cluster, KubernetesTransport, Transport, load_configuration
+from cairn.api.resources import NODE, SELLER, SELLERVM, VMPOOL, Obj, Ref
+from cairn.engine.cluster import (
+    MERGE,
+    Cluster,
+    KubernetesTransport,
+    Request,
+    Response,
+    Transport,
+    load_configuration,
+)
 from cairn.engine.loop import Engine
 from cairn.vm.kind import SellerVMKind
 from cluster.engine.conftest import settle
@@ -23,13 +31,34 @@ from handclock import SetClock
 PLATFORM = Platform.model_validate({"virtualMachines": {"snapshotClass": "csi-dev"}})
 
 
+class Rival:
+    """A transport under which somebody else writes an object right after the next look at it, once `due`."""
+
+    def __init__(self, inner: Transport, path: str) -> None:
+        self._inner = inner
+        self._path = path
+        self.due = False
+
+    async def send(self, request: Request) -> Response:
+        response = await self._inner.send(request)
+        if self.due and request.method == "GET" and request.path == self._path:
+            self.due = False
+            body = {"metadata": {"annotations": {"rival": "was here"}}}
+            await self._inner.send(Request("PATCH", request.path, {}, MERGE, body, request.kind))
+        return response
+
+    async def close(self) -> None:
+        """The inner transport is the fixture's."""
+
+
 class Scene:
     """One Seller's namespace with the operator's engine on it."""
 
-    def __init__(self, cluster: Cluster, namespace: str, hands: Hands) -> None:
+    def __init__(self, cluster: Cluster, namespace: str, hands: Hands, transport: Transport) -> None:
         self.cluster, self.namespace, self.hands = cluster, namespace, hands
         self.clock = SetClock()
-        self.engine = Engine([SellerVMKind(PLATFORM)], cluster, clock=self.clock)
+        self.rival = Rival(transport, VMPOOL.path(namespace, "shop-peak"))
+        self.engine = Engine([SellerVMKind(PLATFORM)], Cluster(self.rival), clock=self.clock)
 
     async def apply(self, obj: Obj) -> None:
         await self.cluster.apply(obj, manager="seller")
@@ -95,7 +124,7 @@ async def scene(transport: Transport, handler: Cluster) -> AsyncIterator[Scene]:
     }
     await cluster.apply(seller, manager="test")
     async with at_work(cluster, handler, transport, namespace) as hands:
-        scene = Scene(cluster, namespace, hands)
+        scene = Scene(cluster, namespace, hands, transport)
         await scene.engine.discover()
         yield scene
         for obj in await cluster.list(SELLERVM, namespace=namespace):

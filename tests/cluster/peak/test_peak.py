@@ -95,8 +95,10 @@ async def test_promotion_raises_clones_and_lowers_them_again_and_leaves_the_base
     await scene.work()
     assert await clones(scene) == ["shop-peak-0", "shop-peak-1", "shop-peak-2"], "drained first"
 
+    scene.rival.due = True
     scene.clock.ahead += timedelta(seconds=61)
     await scene.until("nothing is left of the clones", lambda: gone(scene))
+    assert not scene.rival.due, "another's write came between the look and the write"
     after = await scene.get(VIRTUALMACHINE, "shop")
     assert after is not None
     assert after["metadata"]["uid"] == before["metadata"]["uid"]

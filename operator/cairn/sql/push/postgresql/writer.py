@@ -4,7 +4,8 @@
 Per batch, in one transaction: look up which keys are there; stage what is newer; lock the cursor; COPY what is new
 straight into the table; update from the stage under the guard; quarantine; COMMIT. Nothing slow follows the cursor's
 lock but the writing itself. Another writer that was faster with a new key makes the COPY fail: then it is staged as
-well. After a batch of nothing but newer rows the next is not looked up: it is probably such a one.
+well. After a batch of nothing but new rows, or nothing but newer ones, the next is not looked up: it is probably such a
+one. If not, the new ones' COPY is taken back and the batch looked up; newer ones are left to the guard.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class Writer:
         self._target, self._dataset, self._application = target, dataset, application
         self._sql = statements(dataset)
         self._conn: Connection | None = None
-        self._changing = False
+        self._changing = self._growing = False
 
     @property
     def connected(self) -> bool:
@@ -79,6 +80,9 @@ class Writer:
         return replace(written, stale=written.stale + len(rows) - len(distinct), quarantined=reasons)
 
     async def _rows(self, conn: Connection, rows: Sequence[Row]) -> Written:
+        if self._growing and await self._all_new(conn, rows):
+            return Written(inserted=len(rows))
+        self._growing = False
         news = Split([], list(rows), 0) if self._changing else split(rows, await self._there(conn, rows))
         if not news.new and not news.changed:
             return Written(stale=news.stale)
@@ -95,11 +99,21 @@ class Writer:
         if news.changed:
             tag = await conn.execute(self._sql.update, start, base)
             updated = int(tag.rsplit(" ", 1)[1])
-        self._changing = updated == len(rows)
+        self._changing, self._growing = updated == len(rows), inserted == len(rows)
         if updated < staged:  # not looked up, or not as it was then: new after all, gone, or not newer
             found = (await conn.fetch(self._sql.upsert, start, base))[0]
             inserted, updated = inserted + found["inserted"], updated + found["updated"]
         return Written(inserted, updated, len(rows) - inserted - updated)
+
+    async def _all_new(self, conn: Connection, rows: Sequence[Row]) -> bool:
+        """False, and nothing happened, no number given out, where a row was there already."""
+        try:
+            async with conn.transaction():
+                records = _numbered(rows, *await self._numbers(conn, len(rows)))
+                await self._copy_in(conn, self._dataset.table, "sys_info", records)
+        except asyncpg.UniqueViolationError:
+            return False
+        return True
 
     async def _there(self, conn: Connection, rows: Sequence[Row]) -> dict[int, Order]:
         found = await conn.fetch(self._sql.probe, [row.key for row in rows])

@@ -47,12 +47,22 @@ def bodies(orders: int) -> list[bytes]:
 
 
 async def post(session: aiohttp.ClientSession, url: str, body: bytes) -> None:
+    """Until it is accepted: where the gateway asks for patience, the wait is part of what is measured."""
+    while wait := await _wait_asked(session, url, body):
+        await asyncio.sleep(wait)
+
+
+async def _wait_asked(session: aiohttp.ClientSession, url: str, body: bytes) -> float:
+    """Seconds; 0 where the request was accepted."""
     stamp = str(int(time.time()))
     signed = signature(KEY.encode(), "POST", PATH, stamp, body)
     headers = {"X-Cairn-Timestamp": stamp, "X-Cairn-Signature": signed}
     async with session.post(url + PATH, data=body, headers=headers) as response:
-        if response.status != 202:
+        if response.status == 202:
+            return 0.0
+        if "Retry-After" not in response.headers:
             raise RuntimeError(await response.text())
+        return float(response.headers["Retry-After"])
 
 
 async def _posts(session: aiohttp.ClientSession, url: str, work: Iterator[bytes]) -> None:

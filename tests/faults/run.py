@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One run: load with a known truth, whatever a case does to it, and the verdict when all has come to rest."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from data.plane import KEY, Plane, Program
+from data.servers import until
+from faults.oracle.psql import LostError, Psql
+from faults.oracle.sender import Load, Sender
+from faults.oracle.truth import Truth
+from faults.oracle.verdict import judge, unfinished
+from faults.oracle.watch import Watch
+from faults.proxy import Proxy
+
+PATH = "/v1/push/2088/55501/trades"
+
+
+@dataclass
+class Run:
+    """database, bus: the ways that the workers take. The oracle and the gateway go straight."""
+
+    plane: Plane
+    database: Proxy = field(init=False)
+    bus: Proxy = field(init=False)
+    load: Load | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        admin = self.plane.database
+        self.place = f"host=127.0.0.1 port={admin.port} user={admin.user} dbname={admin.database} sslmode=require"
+        self.database, self.bus = Proxy(admin.port), Proxy(self.plane.bus.server.port)
+        self.plane.push = replace(self.plane.push, port=self.database.port)
+        self.truth = Truth(self.plane.home / "truth.sqlite")
+        self.sender = Sender(self.plane.gateway.port, KEY.encode(), PATH, self.truth)
+        self.watch = Watch(self.psql())
+
+    def psql(self) -> Psql:
+        return Psql(self.place, self.plane.database.password)
+
+    def worker(
+        self, entry: Iterable[str] = ("-m", "cairn", "worker")
+    ) -> Program:
+        """Not started yet, by way of the proxies."""
+        program = self.plane.worker(entry)
+        file = self.plane.home / f"{program.name}.json"
+        config: dict[str, Any] = json.loads(file.read_text())
+        config["bus"]["url"] = f"nats://127.0.0.1:{self.bus.port}"
+        file.write_text(json.dumps(config))
+        return program
+
+    def start_load(self, seed: int, **more: Any) -> None:
+        self.load = Load(self.sender, seed, **more)
+
+    async def accepted(self, more: int, seconds: float = 30) -> None:
+        """So many records more than now."""
+        aim = self.truth.count() + more
+        await self.until(f"{more} records are accepted", lambda: self.truth.count() >= aim, seconds)
+
+    async def until(self, what: str, condition: Callable[[], bool], seconds: float = 20) -> None:
+        """As `until`; the loop runs on."""
+        await asyncio.to_thread(until, what, condition, seconds)
+
+    async def judge(self, seconds: float = 45) -> None:
+        """End the load; all must come to rest by itself; nothing may be wrong then."""
+        if self.load is not None:
+            await asyncio.to_thread(self.load.end)
+        psql, deadline = self.psql(), time.monotonic() + seconds
+        try:
+            while left := await asyncio.to_thread(self._unfinished, psql):
+                if time.monotonic() > deadline:
+                    logs = "\n".join(f"{one.name}: {one.log.read_text()[-1500:]}" for one in self.plane.programs)
+                    raise AssertionError(f"after {seconds:g} s: {len(left)} wrong: {left[:8]}\n{logs}")
+                await asyncio.sleep(0.1)
+            await self.plane.drained(seconds)
+            await asyncio.to_thread(self.watch.end)
+            assert self.truth.count() > 0
+            assert self.watch.looks > 3
+            assert judge(self.truth, psql, self.watch) == []
+        finally:
+            psql.close()
+
+    def _unfinished(self, psql: Psql) -> list[str]:
+        try:
+            return unfinished(self.truth, psql)
+        except LostError as error:
+            return [str(error)]
+
+    def close(self) -> None:
+        self.sender.stop.set()
+        for proxy in (self.database, self.bus):
+            proxy.close()
+        self.watch.psql.close()

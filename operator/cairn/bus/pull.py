@@ -161,8 +161,7 @@ class Puller:
         first = 4 if len(tokens) == 9 else 6  # with a domain: two tokens more in front, one behind
         delivered, stream_seq, consumer_seq = (int(token) for token in tokens[first : first + 3])
         if consumer_seq <= self._last:
-            self._gone = f"consumer {self._consumer} was made anew: the one before is gone"
-            return
+            self._gone = f"consumer {self._consumer} was made anew: the one before is gone"  # and `drain` gives it back
         self._last = consumer_seq
         self._open -= 1
         self._arrived.append(Message(msg.subject, msg.data, msg.reply, stream_seq, consumer_seq, delivered > 1))

@@ -100,12 +100,13 @@ class Worker:
                 await asyncio.shield(self._leave(client, puller))
 
     async def _leave(self, client: Client, puller: Puller | None) -> None:
-        """When stopping, what was not begun goes back at once, so that the next worker need not wait for it."""
+        """What nobody fetched goes back at once, and when stopping also what was not begun: the next need not wait."""
         with suppress(NatsError, OSError, TimeoutError):
-            if self._stopping.is_set() and puller is not None:
+            if puller is not None and client.is_connected:
                 async with asyncio.timeout(5):
                     await puller.drain()
-                    await puller.give_back(held.message for held in self._budget.held if held.puller is puller)
+                    if self._stopping.is_set():
+                        await puller.give_back(held.message for held in self._budget.held if held.puller is puller)
                     await client.flush()
         with suppress(NatsError, OSError):
             await client.close()

@@ -66,13 +66,13 @@ class Run:
         """As `until`; the loop runs on."""
         await asyncio.to_thread(until, what, condition, seconds)
 
-    async def judge(self, seconds: float = 45) -> None:
+    async def judge(self, seconds: float = 45, refused: bool = False) -> None:
         """End the load; all must come to rest by itself; nothing may be wrong then."""
         if self.load is not None:
             await asyncio.to_thread(self.load.end)
         psql, deadline = self.psql(), time.monotonic() + seconds
         try:
-            while left := await asyncio.to_thread(self._unfinished, psql):
+            while left := await asyncio.to_thread(self._unfinished, psql, refused):
                 if time.monotonic() > deadline:
                     logs = "\n".join(f"{one.name}: {one.log.read_text()[-1500:]}" for one in self.plane.programs)
                     raise AssertionError(f"after {seconds:g} s: {len(left)} wrong: {left[:8]}\n{logs}")
@@ -81,13 +81,14 @@ class Run:
             await asyncio.to_thread(self.watch.end)
             assert self.truth.count() > 0
             assert self.watch.looks > 3
-            assert judge(self.truth, psql, self.watch) == []
+            wrong = judge(self.truth, psql, self.watch, refused)
+            assert not wrong, "\n".join(wrong[:10])
         finally:
             psql.close()
 
-    def _unfinished(self, psql: Psql) -> list[str]:
+    def _unfinished(self, psql: Psql, refused: bool) -> list[str]:
         try:
-            return unfinished(self.truth, psql)
+            return unfinished(self.truth, psql, refused)
         except LostError as error:
             return [str(error)]
 

@@ -8,10 +8,10 @@ export PYTHONPATH := $(CURDIR)/operator
 export PYTHONDONTWRITEBYTECODE := 1
 CAIRN := $(PY) -m cairn
 PYTEST := $(PY) -m pytest -q
-DATA_PACKAGES := postgresql
+DATA_PACKAGES := postgresql libfaketime
 
 .DEFAULT_GOAL := help
-.PHONY: help env lint format test test-unit test-cluster test-data test-engines test-pods demo demo-down demo-promotion demo-promotion-down demo-tenant demo-tenant-down bench-promotion bench-reconcile bench-push crds lock clean data-packages
+.PHONY: help env lint format test test-unit test-cluster test-data faults test-engines test-pods demo demo-down demo-promotion demo-promotion-down demo-tenant demo-tenant-down bench-promotion bench-reconcile bench-push crds lock clean data-packages
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -42,7 +42,11 @@ test-cluster: env ## against a real API server
 
 test-data: env data-packages ## against real databases and a real bus
 	@$(STEP) "binaries" $(PY) tests/devcluster/devcluster.py build --what controlplane
-	@$(STEP) "data tests" $(PYTEST) tests/data tests/chaos
+	@$(STEP) "data tests" $(PYTEST) tests/data tests/chaos tests/faults
+
+faults: env data-packages ## the push plane under every fault we know, against an oracle
+	@$(STEP) "binaries" $(PY) tests/devcluster/devcluster.py build --what controlplane
+	@$(STEP) "faults" $(PYTEST) --durations=10 tests/faults
 
 test-pods: env ## with real pods (root on Linux)
 	@$(STEP) "dev cluster's binaries and images" $(PY) tests/devcluster/devcluster.py build
@@ -55,7 +59,7 @@ test-engines: env ## shared data on MariaDB and MySQL, and on PostgreSQL 15, 17 
 	  CAIRN_TEST_POSTGRESQL=$$version $(STEP) "PostgreSQL $$version" $(PYTEST) tests/data/share tests/data/test_sql_*.py || exit 1; done
 
 data-packages:
-	@scripts/ensure-debian-packages.sh --why "a real PostgreSQL for the data tests" $(DATA_PACKAGES)
+	@scripts/ensure-debian-packages.sh --why "a real PostgreSQL and wrong clocks for the data tests" $(DATA_PACKAGES)
 
 demo: env ## the main job on a cluster of its own: real orders into a seller's database, with faults
 	@$(PY) -m demo.run $(if $(ORDERS),--orders $(ORDERS))

@@ -48,7 +48,7 @@ def bodies(orders: int) -> list[bytes]:
 
 async def post(session: aiohttp.ClientSession, url: str, body: bytes) -> None:
     """Until it is accepted: where the gateway asks for patience, the wait is part of what is measured."""
-    while wait := await _wait_asked(session, url, body):
+    while wait := await _wait_asked(session, url, body):  # noqa: ASYNC110 - the gateway has no event of ours
         await asyncio.sleep(wait)
 
 

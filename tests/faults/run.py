@@ -43,9 +43,7 @@ class Run:
     def psql(self) -> Psql:
         return Psql(self.place, self.plane.database.password)
 
-    def worker(
-        self, entry: Iterable[str] = ("-m", "cairn", "worker")
-    ) -> Program:
+    def worker(self, entry: Iterable[str] = ("-m", "cairn", "worker")) -> Program:
         """Not started yet, by way of the proxies."""
         program = self.plane.worker(entry)
         file = self.plane.home / f"{program.name}.json"
@@ -61,6 +59,11 @@ class Run:
         """So many records more than now."""
         aim = self.truth.count() + more
         await self.until(f"{more} records are accepted", lambda: self.truth.count() >= aim, seconds)
+
+    async def refused(self, more: int = 1) -> None:
+        """So many requests more than now were answered with 503."""
+        aim = self.sender.answers[503] + more
+        await self.until("the gateway refuses", lambda: self.sender.answers[503] >= aim)
 
     async def until(self, what: str, condition: Callable[[], bool], seconds: float = 20) -> None:
         """As `until`; the loop runs on."""

@@ -16,4 +16,4 @@ def environment(offset: str) -> dict[str, str]:
 
 if __name__ == "__main__":
     command = [sys.executable, "-m", "cairn", *sys.argv[2:]]
-    os.execve(sys.executable, command, os.environ | environment(sys.argv[1]))  # noqa: S606
+    os.execve(sys.executable, command, os.environ | environment(sys.argv[1]))

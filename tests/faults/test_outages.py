@@ -33,8 +33,7 @@ async def test_bus_is_killed_three_times(run: Run) -> None:
     for _ in range(3):
         await run.accepted(200)
         run.plane.bus.server.kill()
-        before = run.sender.answers[503]
-        await run.until("the gateway refuses", lambda before=before: run.sender.answers[503] > before)
+        await run.refused()
         run.plane.bus.server.start()
     await run.accepted(200)
     await run.judge()
@@ -78,7 +77,7 @@ async def test_stream_is_full(run: Run) -> None:
     await run.accepted(200)
     admin = await run.plane.bus.connect("admin")
     await ensure_stream(admin, "PUSH", max_bytes=100_000)
-    await run.until("the gateway refuses", lambda: run.sender.answers[503] > 10)
+    await run.refused(10)
     await ensure_stream(admin, "PUSH", max_bytes=2**30)
     await admin.close()
     await run.accepted(300)
@@ -129,7 +128,8 @@ async def test_password_is_rotated_under_load(run: Run, conn: Connection) -> Non
         ("ALTER TABLE {t} ADD COLUMN mine int NOT NULL DEFAULT 1; ALTER TABLE {t} ALTER mine DROP DEFAULT",
          "ALTER TABLE {t} DROP COLUMN mine"),
         ("DROP INDEX sys_info.ind_jdp_tb_trade_modified", ""),
-        ("ALTER TABLE {t} ADD CONSTRAINT no CHECK (status NOT LIKE 'S%') NOT VALID", "ALTER TABLE {t} DROP CONSTRAINT no"),
+        ("ALTER TABLE {t} ADD CONSTRAINT no CHECK (status NOT LIKE 'S%') NOT VALID",
+         "ALTER TABLE {t} DROP CONSTRAINT no"),
     ],
     ids=["column-renamed", "column-that-must-be-filled", "index-dropped", "constraint-that-refuses-all"],
 )  # fmt: skip
@@ -170,5 +170,3 @@ async def test_worker_is_stopped_and_started_under_load(run: Run) -> None:
         await run.accepted(150)
     worker.start()
     await run.judge()
-
-

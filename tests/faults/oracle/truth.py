@@ -34,7 +34,8 @@ class Truth:
         self._lock = threading.Lock()
         self._db = sqlite3.connect(file, check_same_thread=False)
         self._db.execute(
-            "CREATE TABLE accepted (pos INTEGER PRIMARY KEY, key INTEGER, modified TEXT, hash TEXT, poison TEXT, at REAL)"
+            "CREATE TABLE accepted"
+            " (pos INTEGER PRIMARY KEY, key INTEGER, modified TEXT, hash TEXT, poison TEXT, at REAL)"
         )
 
     def accept(self, records: Iterable[Sent]) -> None:

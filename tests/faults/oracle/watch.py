@@ -11,7 +11,8 @@ from faults.oracle.psql import LostError, Psql
 
 COLUMNS = (
     "tid, to_char(modified, 'YYYY-MM-DD HH24:MI:SS'), jdp_version, jdp_hashcode,"
-    " left(encode(sha256(convert_to(jdp_response, 'UTF8')), 'hex'), 32), jdp_seq, jdp_modified"
+    " left(encode(sha256(convert_to(jdp_response, 'UTF8')), 'hex'), 32), jdp_seq,"
+    " to_char(jdp_modified, 'YYYY-MM-DD HH24:MI:SS.US')"
 )
 
 
@@ -29,7 +30,7 @@ class Row(NamedTuple):
     @classmethod
     def of(cls, found: list[str]) -> Row:
         key, modified, version, hashed, real, seq, applied = found
-        return cls(int(key), modified, int(version), hashed, real, int(seq), f"{applied:0<26}")
+        return cls(int(key), modified, int(version), hashed, real, int(seq), applied)
 
     @property
     def order(self) -> tuple[str, int, str]:
@@ -71,7 +72,7 @@ class Watch:
         query = f"SELECT {COLUMNS} FROM {self.table} WHERE jdp_seq > {self._cursor} ORDER BY jdp_seq"
         for row in map(Row.of, self.psql.rows(query)):
             if row.applied <= self._applied:
-                self._note(f"jdp_modified does not grow with jdp_seq: {row.key} at {row.seq}")
+                self._note(f"jdp_modified does not grow: {row.key} at {row.seq}: {self._cursor} {self._applied}, {row}")
             self._cursor, self._applied = row.seq, row.applied
             self.seen.add((row.key, row.seq, row.hash))
 

@@ -75,6 +75,17 @@ def test_operator_may_read_the_key_of_the_platforms_records_only_where_it_is_nam
     assert [one["resourceNames"] for one in without if one["resources"] == ["secrets"]] == [["cairn-bus-account"]]
 
 
+def test_alert_rules_come_as_asked_and_not_unasked(tmp_path: Path) -> None:
+    rules = yaml.safe_load((CHART / "files" / "alerts.yaml").read_text())
+    assert not [one for one in rendered(tmp_path, *OUTSIDE) if one["metadata"]["name"] == "cairn-alerts"]
+    asked = ("--set=alerts.as=PrometheusRule", "--set=alerts.labels.release=prometheus")
+    one = named(rendered(tmp_path, *OUTSIDE, *asked), "PrometheusRule", "cairn-alerts")
+    assert one["spec"] == rules
+    assert one["metadata"]["labels"]["release"] == "prometheus"
+    plain = named(rendered(tmp_path, *OUTSIDE, "--set=alerts.as=ConfigMap"), "ConfigMap", "cairn-alerts")
+    assert yaml.safe_load(plain["data"]["cairn.rules.yaml"]) == rules
+
+
 def test_declared_datasets_are_what_operator_and_gateway_read(tmp_path: Path) -> None:
     example = CHARTS.parent / "examples" / "helm" / "datasets.yaml"
     objects = rendered(tmp_path, *EVERYTHING, "--values", str(example))

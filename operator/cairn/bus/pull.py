@@ -26,7 +26,9 @@ MIN_ROOM = 1_300_000
 
 
 class Message(NamedTuple):
-    """stream_seq: its place in the stream. reply: where to acknowledge. redelivered: it was delivered before."""
+    """stream_seq: its place in the stream. reply: where to acknowledge. redelivered: it was delivered before.
+    stored_us: when the bus took it, unix µs; 0 where it does not say.
+    """
 
     subject: str
     data: bytes
@@ -34,6 +36,7 @@ class Message(NamedTuple):
     stream_seq: int
     consumer_seq: int
     redelivered: bool
+    stored_us: int = 0
 
 
 class Puller:
@@ -159,9 +162,12 @@ class Puller:
     def _message(self, msg: Msg) -> None:
         tokens = msg.reply.split(".")
         first = 4 if len(tokens) == 9 else 6  # with a domain: two tokens more in front, one behind
-        delivered, stream_seq, consumer_seq = (int(token) for token in tokens[first : first + 3])
+        delivered, stream_seq, consumer_seq, stored_ns = (int(token) for token in tokens[first : first + 4])
         if consumer_seq <= self._last:
             self._gone = f"consumer {self._consumer} was made anew: the one before is gone"  # and `drain` gives it back
         self._last = consumer_seq
         self._open -= 1
-        self._arrived.append(Message(msg.subject, msg.data, msg.reply, stream_seq, consumer_seq, delivered > 1))
+        stored_us = stored_ns // 1000
+        self._arrived.append(
+            Message(msg.subject, msg.data, msg.reply, stream_seq, consumer_seq, delivered > 1, stored_us)
+        )

@@ -88,8 +88,28 @@ class Lane:
         self._rows = BATCH_ROWS[1]
         self._writing = False
         self._stopping = False
-        self.through_us = 0
+        self._through_us = 0
+        self._known_us = time.time_ns() // 1000
+        lane.late.set_function(self.late_seconds)
+
+    @property
+    def through_us(self) -> int:
         """What was published up to here is committed, unix µs: the bus hands out in order. 0: nobody knows yet."""
+        return self._through_us
+
+    @through_us.setter
+    def through_us(self, value: int) -> None:
+        self._through_us = value
+        self.reached(value)
+
+    def reached(self, at_us: int) -> None:
+        """All that the bus took before, and that is for this lane, is committed."""
+        self._known_us = max(self._known_us, at_us)
+
+    def late_seconds(self) -> float:
+        """How long it is since all that the bus had was committed, or since the lane was made. While there is nothing
+        to write, the bus is asked every few seconds: it is never 0 for what nobody has looked at."""
+        return max(0.0, time.time() - self._known_us / 1e6)
 
     def offer(self, held: Held) -> None:
         if not self.busy:

@@ -31,6 +31,7 @@ class LaneMetrics:
     commit: Histogram
     batch: Histogram
     breaker: Gauge
+    late: Gauge
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +45,20 @@ class ProofMetrics:
     authorized: Gauge
     different: Gauge
     audited: Gauge
+    lost: Gauge
+    wrong: Gauge
+    source: Gauge
 
     def stands(self, dataset: str, shop: str, windows: Sequence[Window]) -> None:
         """What the book says of all hours that can be proven."""
         for what in ("missing", "stale", "wrong", "quarantined", "extra"):
             total = sum(getattr(window, what) for window in windows)
             self.different.labels(self.subscription, dataset, shop, what).set(total)
+        at = (self.subscription, dataset, shop)
+        self.lost.labels(*at).set(sum(window.missing for window in windows))
+        self.wrong.labels(*at).set(sum(window.stale + window.wrong for window in windows))
         if windows:
-            newest = max(window.at for window in windows).timestamp()
-            self.audited.labels(self.subscription, dataset, shop).set(newest)
+            self.audited.labels(*at).set(max(window.at for window in windows).timestamp())
 
 
 class Metrics:
@@ -79,6 +85,10 @@ class Metrics:
             "lag_messages", "Messages not written yet, as the bus says; NaN while it says nothing", names[:1]
         ).labels(subscription)
         self.pending.set(nan)
+        self._late = self._level("late_seconds", "Since when not all that the bus has is committed", names)
+        self._unreachable = self._level(
+            "unreachable", "1 while it gives no answer, or refuses", ("subscription", "what")
+        )
         self.stalls = self._counter("bus_stalls", "Pulls that the bus forgot", names[:1]).labels(subscription)
 
     def lane(self, dataset: str) -> LaneMetrics:
@@ -95,6 +105,7 @@ class Metrics:
             commit=self._commit.labels(*at),
             batch=self._batch.labels(*at),
             breaker=self._breaker.labels(*at),
+            late=self._late.labels(*at),
         )
 
     def quarantined(self, dataset: str, reason: str) -> None:
@@ -103,6 +114,10 @@ class Metrics:
     def error(self, dataset: str, kind: str, code: str) -> None:
         self._errors.labels(self._subscription, dataset, kind, code).inc()
 
+    def unreachable(self, what: str) -> Gauge:
+        """Of database, bus or source."""
+        return self._unreachable.labels(self._subscription, what)
+
     def proof(self) -> ProofMetrics:
         """Those of what is held against the platform."""
         of, at = ("subscription",), (self._subscription,)
@@ -110,16 +125,20 @@ class Metrics:
         text = "0 while the platform refuses the seller's authorisation, NaN before it was asked"
         authorized = gauge("authorized", text, of).labels(*at)
         authorized.set(nan)
+        source = self.unreachable("source")
+        source.set(nan)
+        where = (*of, "dataset", "shop")
         return ProofMetrics(
             subscription=self._subscription,
             backfilled=counter("backfill_records", "Records of the history that were brought in", (*of, "dataset")),
             repaired=counter("audit_repaired_rows", "Rows that were mended", (*of, "dataset")),
             failed=counter("audit_failures", "Passes that ended early", (*of, "error")),
             authorized=authorized,
-            different=gauge("audit_rows", "Records that differ from the platform's", (*of, "dataset", "shop", "what")),
-            audited=gauge(
-                "audit_last_success_timestamp_seconds", "When an hour was last compared", (*of, "dataset", "shop")
-            ),
+            different=gauge("audit_rows", "Records that differ from the platform's", (*where, "what")),
+            audited=gauge("audit_last_success_timestamp_seconds", "When an hour was last compared", where),
+            lost=self._level("lost_records", "Records the platform has that neither stand nor are quarantined", where),
+            wrong=self._level("wrong_records", "Records that stand in an older version or with other content", where),
+            source=source,
         )
 
     def _counter(self, name: str, text: str, labels: tuple[str, ...]) -> Counter:
@@ -127,6 +146,9 @@ class Metrics:
 
     def _gauge(self, name: str, text: str, labels: tuple[str, ...]) -> Gauge:
         return Gauge(f"cairn_push_{name}", text, labels, registry=self.registry)
+
+    def _level(self, name: str, text: str, labels: tuple[str, ...]) -> Gauge:
+        return Gauge(f"cairn_level_{name}", text, labels, registry=self.registry)
 
     def _histogram(self, name: str, text: str, buckets: tuple[float, ...]) -> Histogram:
         labels = ("subscription", "dataset")

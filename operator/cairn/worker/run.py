@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from aiohttp import web
 
@@ -46,14 +46,17 @@ def book(config: WorkerConfig) -> PushLedger:
     return engine(config.database.engine).ledger(config.database.target, f"cairn-proof {config.subscription}")
 
 
-def platform(proof: ProofConfig, heard: Callable[[bool], None]) -> HttpSource:
-    return HttpSource(proof.url, proof.seller, proof.key, proof.ca(), heard)
+def platform(proof: ProofConfig, metrics: ProofMetrics) -> HttpSource:
+    def answered(fine: bool) -> None:  # noqa: FBT001 -- a callback
+        metrics.source.set(not fine)
+
+    return HttpSource(proof.url, proof.seller, proof.key, proof.ca(), metrics.authorized.set, answered)
 
 
 async def prove(config: WorkerConfig, proof: ProofConfig, lanes: Mapping[str, Lane], metrics: ProofMetrics) -> None:
     """Until cancelled: hold what stands against the platform."""
     ledgers = (book(config), book(config))
-    async with platform(proof, metrics.authorized.set) as source:
+    async with platform(proof, metrics) as source:
         try:
             await Keeper(proof, source, ledgers, feeds(config, lanes), metrics).run()
         finally:
@@ -64,8 +67,7 @@ async def prove(config: WorkerConfig, proof: ProofConfig, lanes: Mapping[str, La
 def statistics(
     config: WorkerConfig, proof: ProofConfig, lanes: Mapping[str, Lane], metrics: ProofMetrics
 ) -> Statistics:
-    heard = metrics.authorized.set
-    return Statistics(lambda: platform(proof, heard), lambda: book(config), feeds(config, lanes))
+    return Statistics(lambda: platform(proof, metrics), lambda: book(config), feeds(config, lanes))
 
 
 def assemble(config: WorkerConfig) -> tuple[Worker, Metrics]:

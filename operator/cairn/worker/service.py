@@ -43,6 +43,8 @@ class Worker:
         self._stopping = asyncio.Event()
         self._puller: Puller | None = None
         self._foreign: set[str] = set()
+        metrics.unreachable("bus").set_function(lambda: self._puller is None)
+        metrics.unreachable("database").set_function(lambda: bool(self.held()))
 
     @property
     def lanes(self) -> Mapping[str, Lane]:
@@ -130,6 +132,9 @@ class Worker:
                 self._offer(message, puller, facts.epoch)
 
     def _offer(self, message: Message, puller: Puller, epoch: int) -> None:
+        for idle in self._lanes.values():
+            if not idle.busy:
+                idle.reached(message.stored_us)  # the bus hands out in order: nothing older is left for it
         lane = self._lane(message.subject)
         if lane is None:
             self._leave_alone(message.subject)

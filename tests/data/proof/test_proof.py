@@ -113,6 +113,10 @@ async def test_differences_are_told_and_not_mended_where_repair_is_off(
         return await asyncio.to_thread(worker.metric, "cairn_push_audit_rows", **missing) == 2
 
     await until("the metric says so", measured)
+    assert await asyncio.to_thread(worker.metric, "cairn_level_lost_records", dataset="trades") == 2
+    assert await asyncio.to_thread(worker.metric, "cairn_level_wrong_records") == 0
+    assert await asyncio.to_thread(worker.metric, "cairn_level_unreachable") == 0
+    assert await asyncio.to_thread(worker.metric, "cairn_level_late_seconds", dataset="trades") < 30
 
 
 async def test_worker_killed_in_the_middle_of_the_history_goes_on_where_it_was(
@@ -160,6 +164,7 @@ async def test_expired_authorisation_stops_asking_and_not_what_is_pushed(
     await until("the order stands", stands)
     assert await book(conn) == []
     worker.ready()
+    assert await asyncio.to_thread(worker.metric, "cairn_level_unreachable", what="source") == 1
 
 
 async def test_a_bad_record_of_the_history_is_quarantined_once_and_no_difference(

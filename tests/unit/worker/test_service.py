@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Sequence
 from math import isnan
 from pathlib import Path
@@ -22,6 +23,7 @@ from cairn.worker import service
 from cairn.worker.config import WorkerConfig
 from cairn.worker.decode import Place
 from cairn.worker.lane import Budget, Held
+from cairn.worker.metrics import Metrics
 from cairn.worker.run import assemble
 from cairn.worker.service import STUCK_SECONDS
 
@@ -176,3 +178,40 @@ def test_messages_that_come_again_are_counted_and_no_lag_is_told_before_the_bus_
     lane.offer(first)
     labels = {"subscription": "seller-2088/orders", "dataset": "trades"}
     assert metrics.registry.get_sample_value("cairn_push_redelivered_total", labels) == 1
+
+
+def level(metrics: Metrics, name: str, **labels: str) -> float:
+    found = metrics.registry.get_sample_value(f"cairn_level_{name}", {"subscription": "seller-2088/orders"} | labels)
+    assert found is not None
+    return found
+
+
+async def test_lane_is_late_by_what_it_has_not_written_and_an_idle_one_by_nothing(tmp_path: Path) -> None:
+    worker, metrics = assemble(config(tmp_path))
+    lanes = worker.lanes
+    for lane in lanes.values():
+        lane._known_us = (time.time_ns() // 1000) - 100_000_000
+    assert level(metrics, "late_seconds", dataset="trades") == pytest.approx(100, abs=5), "nobody has looked since"
+    lanes["trades"].through_us = time.time_ns() // 1000
+    assert level(metrics, "late_seconds", dataset="trades") < 5
+    lanes["trades"].through_us = 0
+    assert level(metrics, "late_seconds", dataset="trades") < 5, "a new session with the bus takes back nothing"
+    stored = (time.time_ns() // 1000) - 30_000_000
+    puller = cast("Puller", StubPuller())
+    for message in (held(1).message, held(2).message):
+        worker._offer(message._replace(subject="push.2088.55501.refunds", stored_us=stored), puller, 1)
+        stored += 20_000_000
+    assert level(metrics, "late_seconds", dataset="items") == pytest.approx(10, abs=5), "nothing older can come"
+    assert level(metrics, "late_seconds", dataset="refunds") == pytest.approx(30, abs=5), "as old as what it holds"
+
+
+async def test_what_gives_no_answer_is_unreachable(tmp_path: Path) -> None:
+    worker, metrics = assemble(config(tmp_path))
+    assert level(metrics, "unreachable", what="bus") == 1
+    worker._puller = cast("Puller", StubPuller())
+    assert level(metrics, "unreachable", what="bus") == 0
+    assert level(metrics, "unreachable", what="database") == 0
+    worker.lanes["trades"].applier._note(ConnectionRefusedError(), Fault.TRANSIENT)
+    assert level(metrics, "unreachable", what="database") == 1
+    metrics.proof()
+    assert isnan(level(metrics, "unreachable", what="source"))

@@ -43,6 +43,7 @@ class HttpSource:
     """For one seller. `key` is read at each request, so that a renewed Secret is used.
 
     heard: told whether the seller's authorisation was accepted, at each answer that says so
+    answered: told at the end of each request whether it was answered with what was asked for
     """
 
     def __init__(
@@ -52,8 +53,9 @@ class HttpSource:
         key: Callable[[], bytes],
         ca: bytes | None = None,
         heard: Callable[[bool], None] = lambda _: None,
+        answered: Callable[[bool], None] = lambda _: None,
     ) -> None:
-        self._heard = heard
+        self._heard, self._answered = heard, answered
         self._base, self._seller, self._key = URL(url), seller, key
         self._tls = ssl.create_default_context(cadata=ca.decode()) if ca else True
         self._session: aiohttp.ClientSession | None = None
@@ -100,6 +102,15 @@ class HttpSource:
         return _lines(await self._ask("GET", (shop, dataset, "history"), query))
 
     async def _ask(self, method: str, at: tuple[str, ...], query: Mapping[str, str], body: bytes = b"") -> bytes:
+        try:
+            raw = await self._send(method, at, query, body)
+        except SourceError:
+            self._answered(False)
+            raise
+        self._answered(True)
+        return raw
+
+    async def _send(self, method: str, at: tuple[str, ...], query: Mapping[str, str], body: bytes) -> bytes:
         if self._session is None:
             raise RuntimeError("use it as a context manager")
         url = self._base.joinpath("v1", "source", self._seller, *at).with_query(query)

@@ -11,7 +11,7 @@ PYTEST := $(PY) -m pytest -q
 DATA_PACKAGES := postgresql libfaketime
 
 .DEFAULT_GOAL := help
-.PHONY: help env lint format test test-unit test-cluster test-data faults test-engines test-pods demo demo-down demo-promotion demo-promotion-down demo-tenant demo-tenant-down bench-promotion bench-reconcile bench-push crds lock clean data-packages
+.PHONY: help env lint format test test-unit test-cluster test-data faults mutants test-engines test-pods demo demo-down demo-promotion demo-promotion-down demo-tenant demo-tenant-down bench-promotion bench-reconcile bench-push crds lock clean data-packages
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -51,6 +51,11 @@ faults: env data-packages ## the push plane under every fault we know, against a
 test-pods: env ## with real pods (root on Linux)
 	@$(STEP) "dev cluster's binaries and images" $(PY) tests/devcluster/devcluster.py build
 	@$(STEP) "pod tests" $(PYTEST) tests/pods
+
+mutants: env data-packages ## faults built into the push plane, each of which a test must notice: build/mutants/report.json
+	@$(STEP) "binaries" $(PY) tests/devcluster/devcluster.py build --what controlplane
+	@$(STEP) "database servers" $(PY) tests/devcluster/devcluster.py build --what databases
+	@PYTHONPATH=$(CURDIR)/operator:$(CURDIR)/tests $(PY) -m mutants.run
 
 test-engines: env ## shared data on MariaDB and MySQL, and on PostgreSQL 15, 17 and 18 (root on Linux)
 	@$(STEP) "database servers" $(PY) tests/devcluster/devcluster.py build --what databases

@@ -249,6 +249,22 @@ async def test_puller_gets_what_was_not_acknowledged_again(bus: Bus) -> None:
     await worker.close()
 
 
+async def test_puller_that_gives_back_again_and_again_gets_it_every_time(bus: Bus) -> None:
+    """Nothing is delivered so often that it is given up."""
+    await bus.prepare((ME, (TRADES,)))
+    gateway = await bus.connect("gateway")
+    await publish(gateway, "PUSH", pack("patient"))
+    worker = await bus.connect(ME, bus.worker_creds(ME))
+    puller = Puller(worker, "PUSH", ME)
+    await puller.start()
+    for _ in range(12):
+        async with asyncio.timeout(20):
+            messages = await puller.fetch(1, 2_000_000)
+        await puller.give_back(messages)
+    await gateway.close()
+    await worker.close()
+
+
 async def test_puller_after_a_kill_of_the_server_says_so_and_a_new_one_has_all_at_once(bus: Bus) -> None:
     await bus.prepare((ME, (TRADES,)))
     gateway = await bus.connect("gateway")

@@ -211,6 +211,18 @@ async def test_write_to_a_table_that_forbids_null_where_cairn_fills_in_updates(
     assert (await there(conn))[1][3] == "y"
 
 
+async def test_write_goes_by_the_bytes_of_a_hash_whatever_the_collation_of_its_column(
+    database: Target, writer: Writer, conn: Connection
+) -> None:
+    """A table from before Cairn may be sorted as a language wants it: there B comes after a."""
+    await conn.execute('ALTER TABLE sys_info.jdp_tb_trade ALTER jdp_hashcode TYPE varchar(64) COLLATE "en-x-icu"')
+    await writer.write([row(1, Version(1, 1, "B"), "old")], ())
+    blind = BlindWriter(lambda: database, TRADES, "blind")
+    assert (await blind.write([row(1, Version(1, 1, "a"), "new")], ())).updated == 1
+    assert (await there(conn))[1][3] == "new"
+    await blind.close()
+
+
 async def test_write_beside_another_writer_of_the_same_new_keys_leaves_the_newest(
     database: Target, writer: Writer, conn: Connection
 ) -> None:
@@ -283,6 +295,9 @@ async def test_write_keeps_poison_once_and_in_the_same_transaction(writer: Write
     assert (await writer.write([row(1, Version(1, 1, "aa"))], [poison])).quarantined == ()
     with pytest.raises(asyncpg.DataError):
         await writer.write([row(2, Version(1, 1, "aa"), "nul\0")], [poison._replace(stream_seq=8)])
+    await conn.execute("ALTER TABLE sys_info.jdp_quarantine ADD CHECK (stream_seq <> 9)")
+    with pytest.raises(asyncpg.CheckViolationError):
+        await writer.write([row(3, Version(1, 1, "aa"))], [poison._replace(stream_seq=9)])
     kept = await conn.fetch("SELECT payload, state, stream_seq FROM sys_info.jdp_quarantine")
     assert [tuple(found) for found in kept] == [(b"\x00\xff", "open", 7)]
     assert set(await there(conn)) == {1}

@@ -145,6 +145,19 @@ async def test_worker_killed_in_the_middle_of_the_history_goes_on_where_it_was(
     assert (await rows(conn))[1] == live.decode(), "what was pushed meanwhile stands"
 
 
+async def test_history_never_beats_what_was_pushed_in_the_same_second(
+    platform: Platform, plane: Plane, conn: Connection
+) -> None:
+    moment = hours_ago(3)
+    platform.take([order(1, moment, status="FETCHED")], push=False)
+    await plane.deliver([order(1, moment, status="PUSHED")])
+    platform.worker(historyDays=1, repair=False).start()
+    brought_in = "SELECT count(*) FROM sys_info.jdp_backfill WHERE done_at IS NOT NULL"
+    await until("the history is in", lambda: conn.fetchval(brought_in))
+    await plane.drained()
+    assert await conn.fetchval("SELECT status FROM sys_info.jdp_tb_trade") == "PUSHED"
+
+
 async def test_expired_authorisation_stops_asking_and_not_what_is_pushed(
     platform: Platform, plane: Plane, conn: Connection
 ) -> None:

@@ -197,6 +197,7 @@ async def test_apply_that_is_held_says_so_until_the_database_is_mended() -> None
     sink.wrong = lambda _rows: None
     await asyncio.wait_for(task, 5)
     assert metrics.registry.get_sample_value("cairn_push_breaker_state", labels) == 0
+    assert made.held is None
     assert sink.poison == []
 
 

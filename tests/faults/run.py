@@ -64,6 +64,11 @@ class Run:
         aim = self.sender.answers[503] + more
         await self.until("the gateway refuses", lambda: self.sender.answers[503] >= aim)
 
+    async def unanswered(self) -> None:
+        """One request more than now found nobody, or got no answer."""
+        aim = self.sender.answers[0] + 1
+        await self.until("nobody answers", lambda: self.sender.answers[0] >= aim)
+
     async def until(self, what: str, condition: Callable[[], bool], seconds: float = 20) -> None:
         """As `until`; the loop runs on."""
         await asyncio.to_thread(until, what, condition, seconds)

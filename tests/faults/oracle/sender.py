@@ -33,8 +33,11 @@ class Sender:
     answers: Counter[int] = field(default_factory=Counter)
 
     def deliver(self, batch: Sequence[Sent]) -> None:
-        """Until accepted, byte for byte the same; then, and not before, it is true."""
+        """Until accepted, byte for byte the same; then, and not before, it is true.
+
+        After `stop` no more is tried, but of a batch that nobody knows of whether it was accepted, for a while."""
         body = b"\n".join(one.line for one in batch)
+        unknown, patience = False, 200
         while True:
             status, answer = self.post(body)
             self.answers[status] += 1
@@ -45,8 +48,12 @@ class Sender:
                 return
             if status not in {0, 408, 429, 503}:
                 raise RefusedError(f"{status} {answer}")
+            unknown |= status in {0, 408}
             if self.stop.wait(0.1):
-                return
+                if not unknown or not patience:
+                    return
+                patience -= 1
+                time.sleep(0.1)
 
     def post(self, body: bytes, seconds: float = 10) -> tuple[int, dict[str, object]]:
         """One request; 0 when nothing was answered."""

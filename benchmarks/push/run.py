@@ -19,6 +19,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import end_to_end
+import mariadb
 import sellers
 from contests import Bench
 from ground import TREE, postgresql, seller
@@ -58,9 +59,18 @@ async def measure(args: argparse.Namespace) -> dict[str, Any]:
             said(f"{count} sellers", many[str(count)])
         plane = await end_to_end.measure(admin, args.rows, args.seconds)
         said("end to end", plane)
+    other = await mariadb.measure(args.rows // 3, args.batch // 3, args.rounds)
+    said("MariaDB", other)
     machine = {"cores": os.cpu_count(), "load_before": load, "load_after": os.getloadavg()[0]}
     how = {"rows": args.rows, "batch": args.batch, "rounds": args.rounds, "date": f"{datetime.now(UTC):%Y-%m-%d}"}
-    return {"postgresql": {"new": new, "updates": updates}, **plane, "sellers": many, "machine": machine, "how": how}
+    return {
+        "postgresql": {"new": new, "updates": updates},
+        "mariadb": other,
+        **plane,
+        "sellers": many,
+        "machine": machine,
+        "how": how,
+    }
 
 
 def main() -> None:

@@ -24,6 +24,7 @@ COMMANDS = {
     "grants": ("cairn.cli.grants", "show what apps ask for, what is granted and what is effective, side by side"),
     "audit-log": ("cairn.cli.audit_log", "show who got or lost which right on shared data, when and why"),
     "proof": ("cairn.cli.proof", "show what the platform has against what stands in sellers' databases"),
+    "status": ("cairn.cli.status", "show on one page what is wrong in the whole cloud, and what to do next"),
     "render": ("cairn.cli.render", "show what Cairn would make of manifests, without a cluster"),
     "start": ("cairn.cli.operate", "start a machine or a database, by an Operation"),
     "stop": ("cairn.cli.operate", "stop a machine or a database, by an Operation"),

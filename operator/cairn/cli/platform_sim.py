@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
+import asyncpg
 from aiohttp import web
 
 from cairn.datasets import shipped
@@ -20,6 +21,7 @@ from cairn.platform_sim.app import Application
 from cairn.platform_sim.book import Book
 from cairn.platform_sim.play import Play
 from cairn.platform_sim.push import Pusher
+from cairn.sql.push.postgresql.oversold import oversold
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -35,6 +37,14 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--withhold", type=float, default=0.0, help="share of those versions whose push is lost, 0 to 1 (default: 0)"
+    )
+    parser.add_argument("--items", type=int, default=0, help="so many items, of which the orders are (default: none)")
+    parser.add_argument("--stock", type=int, default=100, help="units of each item (default: %(default)s)")
+    parser.add_argument(
+        "--seller-database-file",
+        type=Path,
+        help="file with the URL of the seller's PostgreSQL, for a reader: its figure of oversold units stands in"
+        " /sim/SELLER/SHOP/report beside the platform's",
     )
     parser.add_argument("--day", type=datetime.fromisoformat, help="day of those orders (default: a week ago)")
 
@@ -62,7 +72,10 @@ def run(args: argparse.Namespace) -> int:
 
 async def _serve(args: argparse.Namespace, host: str, port: int, shop: str, nick: str) -> None:
     book = Book(args.database, dict(shipped()))
-    made = Application(book, args.key_file.read_bytes().strip(), {args.seller})
+    url = args.seller_database_file.read_text().strip() if args.seller_database_file else ""
+    made = Application(
+        book, args.key_file.read_bytes().strip(), {args.seller}, (lambda: _oversold(url, nick)) if url else None
+    )
     runner = web.AppRunner(made.application(), access_log=None)
     await runner.setup()
     await web.TCPSite(runner, host, port).start()
@@ -74,7 +87,9 @@ async def _serve(args: argparse.Namespace, host: str, port: int, shop: str, nick
         pusher = Pusher(book, args.gateway, args.seller, args.gateway_key_file.read_bytes().split()[0])
         tasks.append(asyncio.create_task(pusher.run()))
     if args.orders:
-        play = Play(args.orders, nick, args.day or _week_ago(), withheld=args.withhold)
+        play = Play(
+            args.orders, nick, args.day or _week_ago(), withheld=args.withhold, items=args.items, stock=args.stock
+        )
         tasks.append(asyncio.create_task(_play(book, shop, play)))
     try:
         await stop.wait()
@@ -88,11 +103,20 @@ async def _serve(args: argparse.Namespace, host: str, port: int, shop: str, nick
 
 
 async def _play(book: Book, shop: str, play: Play) -> None:
+    book.take("items", shop, play.stocked())
     told = iter(play)
     while some := list(islice(told, 1000)):
         for push in (False, True):
             book.take("trades", shop, [payload for payload, pushed in some if pushed is push], push=push)
         await asyncio.sleep(0)
+
+
+async def _oversold(url: str, nick: str) -> int:
+    conn = await asyncpg.connect(url, timeout=10)
+    try:
+        return await oversold(conn, shipped()["trades"], shipped()["items"], nick)
+    finally:
+        await conn.close()
 
 
 def _week_ago() -> datetime:

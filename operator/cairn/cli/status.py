@@ -57,9 +57,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     add_cluster(parser)
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="form of the result")
     parser.epilog = (
-        "Read from the objects' conditions, with your own rights. How late records are in seconds, the workers'"
-        " metrics say: cairn_level_late_seconds. Exit code: 0 nothing is wrong, 1 something is, 2 wrong usage or no"
-        " answer."
+        "Read from the objects' conditions, with your own rights. How late records are in seconds, and what is"
+        " oversold, the workers' metrics say: cairn_level_late_seconds, cairn_level_oversold_units. Exit code: 0"
+        " nothing is wrong, 1 something is, 2 wrong usage or no answer."
     )
 
 

@@ -18,10 +18,20 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Application:
-    """authorized: ids of sellers who let their records be read. platform_key: what sellers' keys are made of."""
+    """authorized: ids of sellers who let their records be read. platform_key: what sellers' keys are made of.
 
-    def __init__(self, book: Book, platform_key: bytes, authorized: set[str]) -> None:
+    oversold: counts units sold above stock in the seller's database
+    """
+
+    def __init__(
+        self,
+        book: Book,
+        platform_key: bytes,
+        authorized: set[str],
+        oversold: Callable[[], Awaitable[int]] | None = None,
+    ) -> None:
         self._book, self._platform_key, self.authorized = book, platform_key, authorized
+        self._oversold = oversold
 
     def application(self) -> web.Application:
         app = web.Application(middlewares=[self._signed], client_max_size=64 * 1024 * 1024)
@@ -30,6 +40,7 @@ class Application:
         app.router.add_get(f"{at}/keys", self._keys)
         app.router.add_post(f"{at}/records", self._records)
         app.router.add_get(f"{at}/history", self._history)
+        app.router.add_get("/sim/{seller}/{shop}/report", self._report)
         app.router.add_post("/sim/{seller}/{shop}/{dataset}", self._take)
         app.router.add_put("/sim/{seller}/authorization", self._authorize)
         app.router.add_get("/healthz", self._healthz)
@@ -85,6 +96,13 @@ class Application:
         lines = [line for line in (await request.read()).split(b"\n") if line]
         self._book.take(dataset, shop, lines, push=request.query.get("push") != "no")
         return web.json_response({"taken": len(lines)})
+
+    async def _report(self, request: web.Request) -> web.Response:
+        """What was played; with the seller's database, how much of it is oversold there."""
+        report: dict[str, int] = self._book.report(request.match_info["shop"])
+        if self._oversold is not None:
+            report["oversoldInDatabase"] = await self._oversold()
+        return web.json_response(report)
 
     async def _authorize(self, request: web.Request) -> web.Response:
         """Body: {"granted": true} or false."""

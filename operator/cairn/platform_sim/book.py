@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from cairn.api.dataset import Dataset
 from cairn.api.proof import Head, Slice, token
@@ -96,6 +99,29 @@ class Book:
         query = "SELECT payload FROM record WHERE dataset = ? AND shop = ? AND key = ?"
         found = (self._db.execute(query, (dataset, shop, key)).fetchone() for key in keys)
         return [bytes(row[0]) for row in found if row is not None]
+
+    def report(self, shop: str) -> dict[str, int]:
+        """How many orders and items a shop has, units sold, and units sold above the stock that an item's record told
+        before the order was made."""
+        items = {one["num_iid"]: one for one in self._all(shop, "items")}
+        sold: Counter[int] = Counter()
+        orders = 0
+        for trade in self._all(shop, "trades"):
+            orders += 1
+            for line in trade.get("orders", {}).get("order", ()):
+                item = items.get(line["num_iid"])
+                if not trade["status"].startswith("TRADE_CLOSED") and item and trade["created"] >= item["modified"]:
+                    sold[line["num_iid"]] += line["num"]
+        above = sum(max(0, units - items[item]["num"]) for item, units in sold.items())
+        return {"orders": orders, "items": len(items), "sold": sold.total(), "oversold": above}
+
+    def _all(self, shop: str, dataset: str) -> Iterator[dict[str, Any]]:
+        query = "SELECT payload FROM record WHERE dataset = ? AND shop = ?"
+        for (payload,) in self._db.execute(query, (dataset, shop)):
+            found = json.loads(payload)
+            for name in self.datasets[dataset].envelope:
+                found = found[name]
+            yield found
 
     def history(
         self, shop: str, dataset: str, since: datetime, until: datetime, after: tuple[datetime, int] | None, limit: int

@@ -24,7 +24,11 @@ LATE, TWICE = 0.05, 0.03
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """day: when the orders are made. first: the first order's number. withheld: share of versions never pushed."""
+    """day: when the orders are made. first: the first order's number. withheld: share of versions never pushed.
+
+    items: how many the shop has, each with this stock; every order is of one unit of one of them, and of a few of them
+    nearly all are. Nobody stops at the end of the stock.
+    """
 
     orders: int
     nick: str
@@ -32,6 +36,8 @@ class Play:
     first: int = 1
     seed: int = 11
     withheld: float = 0.0
+    items: int = 0
+    stock: int = 0
 
     def told(self) -> list[tuple[int, int]]:
         """(order, step) in the order in which the platform tells them."""
@@ -61,11 +67,32 @@ class Play:
             "payment": f"{number % 500 + 1}.00",
             "receiver_address": f"Street {number % 311}",
         }
+        if self.items:
+            line = {"oid": number, "num_iid": self._item(number), "num": 1, "title": "Down jacket"}
+            trade["orders"] = {"order": [line]}
         return json.dumps({"trade_fullinfo_get_response": {"trade": trade}}).encode()
 
     def __iter__(self) -> Iterator[tuple[bytes, bool]]:
         """Payloads as they are told, and whether each is pushed."""
         return ((self.payload(*one), not self._lost(*one)) for one in self.told())
+
+    def stocked(self) -> Iterator[bytes]:
+        """The items, as they stood before the first order."""
+        for number in range(1, self.items + 1):
+            item = {
+                "num_iid": number,
+                "nick": self.nick,
+                "approve_status": "onsale",
+                "created": str(self.day),
+                "modified": str(self.day),
+                "title": f"Item {number}",
+                "num": self.stock,
+            }
+            yield json.dumps({"item_get_response": {"item": item}}).encode()
+
+    def _item(self, order: int) -> int:
+        chance = random.Random(f"{self.seed} item {order}").random()  # noqa: S311 -- a play
+        return 1 + int(self.items * chance**3)
 
     def _lost(self, number: int, step: int) -> bool:
         """However often it is told."""

@@ -48,6 +48,7 @@ class ProofMetrics:
     lost: Gauge
     wrong: Gauge
     source: Gauge
+    oversold: Gauge
 
     def stands(self, dataset: str, shop: str, windows: Sequence[Window]) -> None:
         """What the book says of all hours that can be proven."""
@@ -139,6 +140,7 @@ class Metrics:
             lost=self._level("lost_records", "Records the platform has that neither stand nor are quarantined", where),
             wrong=self._level("wrong_records", "Records that stand in an older version or with other content", where),
             source=source,
+            oversold=self._level("oversold_units", "Units sold above stock", (*of, "shop")),
         )
 
     def _counter(self, name: str, text: str, labels: tuple[str, ...]) -> Counter:

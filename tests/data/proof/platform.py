@@ -55,10 +55,14 @@ class Platform:
     def start(self) -> None:
         self.program.start()
 
-    def play(self, orders: int, withhold: float) -> None:
-        """Double 11, with the share of pushes lost."""
+    def play(self, orders: int, withhold: float, items: int = 0, stock: int = 0) -> None:
+        """Double 11, with the share of pushes lost; items with the stock of each."""
         self.program.stop()
-        more = [f"--orders={orders}", f"--withhold={withhold}"]
+        more = [f"--orders={orders}", f"--withhold={withhold}", f"--items={items}", f"--stock={stock}"]
+        to, ca = self.plane.push, self.plane.home / "ca.crt"
+        login = f"{to.user}:{to.password}@localhost:{to.port}/{to.database}"
+        (self.plane.home / "seller.url").write_text(f"postgresql://{login}?sslmode=verify-full&sslrootcert={ca}")
+        more.append(f"--seller-database-file={self.plane.home / 'seller.url'}")
         self.program = Program("platform", [*self.arguments, *more], self.plane.home, self.port)
         self.plane.programs.append(self.program)
         self.start()
@@ -73,6 +77,9 @@ class Platform:
     def take(self, payloads: Iterable[bytes], *, push: bool = True, dataset: str = "trades") -> None:
         """Records come about there; without `push` as if their push had been lost."""
         self._ask("POST", f"/sim/2088/55501/{dataset}?push={'yes' if push else 'no'}", b"\n".join(payloads))
+
+    def report(self) -> dict[str, int]:
+        return dict(json.loads(self._ask("GET", "/sim/2088/55501/report", b"")))
 
     def authorize(self, *, granted: bool) -> None:
         self._ask("PUT", "/sim/2088/authorization", json.dumps({"granted": granted}).encode())
@@ -89,10 +96,11 @@ class Platform:
         file.write_text(json.dumps(json.loads(file.read_text()) | {"proof": config | proof, "shops": SHOPS}))
         return program
 
-    def _ask(self, method: str, path: str, body: bytes) -> None:
+    def _ask(self, method: str, path: str, body: bytes) -> bytes:
         stamp = str(int(time.time()))
         signed = signature(SELLER_KEY, method, path, stamp, body)
         headers = {"X-Cairn-Timestamp": stamp, "X-Cairn-Signature": signed}
         url = f"http://127.0.0.1:{self.port}{path}"
         with urllib.request.urlopen(urllib.request.Request(url, body, headers, method=method), timeout=20) as answer:
             assert answer.status == 200
+            return bytes(answer.read())

@@ -118,6 +118,9 @@ class PushLedger(Protocol):
     async def advance(self, dataset: Dataset, shop: str, progress: Progress) -> None:
         """Note it, once what it says stands."""
 
+    async def oversold(self, trades: Dataset, items: Dataset, nick: str) -> int | None:
+        """Units sold above stock; None where this engine does not count them."""
+
 
 class PushEngine(Protocol):
     """Everything is idempotent and takes over nothing by name. SqlError says what is wrong, in its user's words."""

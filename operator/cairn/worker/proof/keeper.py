@@ -25,9 +25,12 @@ log = logging.getLogger(__name__)
 
 PASS_SECONDS, FIRST_SECONDS = 30.0, 1.0
 """Between two looks for what is due; at first, until it is known how far the bus has been read."""
+SOLD_SECONDS = 300.0
+"""Between two counts of what is sold above stock: each reads the orders since the items' records."""
 PLATFORM_ZONE = ZoneInfo("Asia/Shanghai")
 LEAST = timedelta(days=7)
 """How far back hours are compared again and again, whatever history was asked for."""
+ORDERS, ITEMS = "trades", "items"
 _PASSING = (SourceError, *DATABASE_ERRORS)
 
 
@@ -51,6 +54,7 @@ class Keeper:
         self._backfill = Backfill(source, self._filling, config.max_rows_per_second, metrics)
         self._born = wall_clock(time.time())
         self._filled = asyncio.Event()
+        self._sold_at = -SOLD_SECONDS
 
     async def run(self) -> None:
         """Until cancelled. Nothing that goes wrong here stops what is pushed."""
@@ -88,6 +92,19 @@ class Keeper:
     async def _audit_all(self) -> None:
         for feed in self._feeds:
             await self._audit(feed)
+        if time.monotonic() - self._sold_at >= SOLD_SECONDS:
+            self._sold_at = time.monotonic()
+            await self._count_sold()
+
+    async def _count_sold(self) -> None:
+        """Where both orders and items are pushed."""
+        found = {(feed.dataset.name, feed.shop): feed for feed in self._feeds}
+        for (name, shop), feed in found.items():
+            items = found.get((ITEMS, shop))
+            if name == ORDERS and items is not None:
+                units = await self._ledger.oversold(feed.dataset, items.dataset, feed.nick)
+                if units is not None:
+                    self._metrics.oversold.labels(self._metrics.subscription, shop).set(units)
 
     async def _audit(self, feed: Feed) -> None:
         through_us = feed.lane.through_us

@@ -13,6 +13,7 @@ from cairn.api.dataset import Dataset
 from cairn.api.proof import SUMMED_DIGITS, Head, Slice
 from cairn.sql.postgresql import Connection, Target, connect
 from cairn.sql.push.book import Progress, Stood, Window
+from cairn.sql.push.postgresql.oversold import oversold
 from cairn.sql.quoting import identifier, qualified
 
 STATEMENT_TIMEOUT_MS = 120_000
@@ -118,6 +119,10 @@ class Ledger:
         at = progress.at or (None, None)
         arguments = (progress.since, progress.until, *at, progress.records, progress.done)
         await (await self._open()).execute(query, dataset.table, shop, *arguments)
+
+    async def oversold(self, trades: Dataset, items: Dataset, nick: str) -> int | None:
+        """Units sold above stock; None where this engine does not count them."""
+        return await oversold(await self._open(), trades, items, nick)
 
     async def _open(self) -> Connection:
         if self._conn is None or self._conn.is_closed():

@@ -37,6 +37,7 @@ from cairn.datasets import known
 from cairn.engine.kind import Action, Io, Observed, Plan, Want, Within
 from cairn.push import objects
 from cairn.push.plan import plan_push
+from cairn.push.servers import BusServers
 
 
 class PushSubscriptionKind:
@@ -50,6 +51,7 @@ class PushSubscriptionKind:
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
         self._datasets = known(platform.datasets)
+        self._servers = BusServers()
 
     def unwatched(self, obj: Obj) -> Iterable[Ref]:
         meta = obj["metadata"]
@@ -81,7 +83,7 @@ class PushSubscriptionKind:
             return {}
         from cairn.push.probe import probe
 
-        return await probe(push, observed, io, self._platform, self._datasets)
+        return await probe(push, observed, io, self._platform, self._datasets, self._servers)
 
     def plan(self, obj: Obj, observed: Observed, now: datetime) -> Plan:
         return plan_push(obj, observed, now, self._platform, self._datasets)

@@ -26,6 +26,7 @@ from cairn.bus.connection import connect as connect_bus
 from cairn.bus.nkeys import KeyPair
 from cairn.engine.kind import Io, Observed
 from cairn.push import decide, names, objects
+from cairn.push.servers import BusServers
 from cairn.sql.errors import SqlError
 from cairn.sql.postgresql import Target
 from cairn.sql.push.engine import Asked
@@ -36,10 +37,16 @@ BUS_SECONDS = 3.0
 
 
 async def probe(
-    push: PushSubscription, observed: Observed, io: Io, platform: Platform, known: Mapping[str, Dataset]
+    push: PushSubscription,
+    observed: Observed,
+    io: Io,
+    platform: Platform,
+    known: Mapping[str, Dataset],
+    servers: BusServers,
 ) -> Mapping[str, Any]:
     """The facts that `cairn.push.facts` describes."""
-    found = {"bus": await _bus(push, io, platform), "database": await _database(push, observed, platform, known)}
+    bus = await _bus(push, io, platform, servers)
+    found = {"bus": bus, "database": await _database(push, observed, platform, known)}
     if platform.push.source is not None:
         found["source"] = {"mark": source_mark(await io.get(source_ref(platform)))}
     return found
@@ -60,17 +67,17 @@ def source_mark(held: Obj | None) -> str:
     return hmac.new(key, b"mark" + raw(held, "ca.crt"), hashlib.sha256).hexdigest()[:16] if key else ""
 
 
-async def open_bus(account: Obj | None, platform: Platform) -> Client:
-    """A session of the operator's. BusError says why there is none."""
-    creds = text(account, "admin.creds")
+async def open_bus(account: Obj | None, platform: Platform, user: str = "admin") -> Client:
+    """A session of the operator's, or of the system account's. BusError says why there is none."""
+    creds = text(account, f"{user}.creds")
     if not creds:
         ref = account_ref(platform)
-        raise BusError(f"{ref} has no admin.creds: make it with `cairn bus init`")
+        raise BusError(f"{ref} has no {user}.creds: make it with `cairn bus init`")
     tls = ssl.create_default_context() if platform.bus.url.startswith("tls://") else None
     try:
-        return await connect_bus(platform.bus.url, lambda: creds, "admin", tls=tls, patience_seconds=BUS_SECONDS)
+        return await connect_bus(platform.bus.url, lambda: creds, user, tls=tls, patience_seconds=BUS_SECONDS)
     except ValueError as error:
-        raise BusError(f"{account_ref(platform)}: admin.creds: {error}") from error
+        raise BusError(f"{account_ref(platform)}: {user}.creds: {error}") from error
 
 
 def account_key(account: Obj | None) -> str:
@@ -81,7 +88,7 @@ def account_key(account: Obj | None) -> str:
         return ""
 
 
-async def _bus(push: PushSubscription, io: Io, platform: Platform) -> dict[str, Any]:
+async def _bus(push: PushSubscription, io: Io, platform: Platform, servers: BusServers) -> dict[str, Any]:
     name = names.consumer(push.metadata.namespace, push.metadata.name)
     account = await io.get(account_ref(platform))
     try:
@@ -92,6 +99,7 @@ async def _bus(push: PushSubscription, io: Io, platform: Platform) -> dict[str, 
             unsafe = await stream_problems(client, platform.bus.stream, max_bytes=size, replicas=platform.bus.replicas)
         finally:
             await client.close()
+        unsafe = (*dict.fromkeys((*unsafe, *await servers.problems(account, platform))),)
     except BusError as error:
         return {"error": Reason.BUS_UNREACHABLE.value, "message": str(error.args[0])}
     consumer = (

@@ -65,6 +65,12 @@ class Applier:
         self._refused: deque[float] = deque()
         self.held: str | None = None
         self.tried = time.monotonic()
+        self._writing_seconds, self._begun = 0.0, 0.0
+
+    @property
+    def writing_seconds(self) -> float:
+        """Spent in transactions, in all, those that failed and the one under way included."""
+        return self._writing_seconds + (time.monotonic() - self._begun if self._begun else 0.0)
 
     async def apply(self, rows: Sequence[Row], poison: Sequence[Poison]) -> Total:
         """Until it is committed. Cancellation leaves nothing half done: what was not committed is redelivered."""
@@ -89,7 +95,7 @@ class Applier:
             rows, poison = work.parts[0]
             begun = time.perf_counter()
             try:
-                written = await self._sink.write(rows, poison)
+                written = await self._write(rows, poison)
             except Exception as error:
                 if fault(error) is not Fault.ROW or not rows:
                     raise
@@ -106,6 +112,14 @@ class Applier:
                 self._metrics.quarantined(self._dataset, reason)
             work.total.add(written)
         self.tried = time.monotonic()
+
+    async def _write(self, rows: Sequence[Row], poison: Sequence[Poison]) -> Written:
+        self._begun = time.monotonic()
+        try:
+            return await self._sink.write(rows, poison)
+        finally:
+            self._writing_seconds += time.monotonic() - self._begun
+            self._begun = 0.0
 
     def _refuse(self, row: Row, poison: Sequence[Poison], error: Exception, work: _Work) -> None:
         now = time.monotonic()

@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import nan
 
 from nats.errors import Error as NatsError
 
@@ -46,9 +47,14 @@ class Budget:
         self.limit = limit
         self.held: dict[Held, None] = {}
         self.bytes = 0
+        self.done = 0
+        """Messages that are committed and were let go."""
+        self._busy_seconds, self._since = 0.0, 0.0
         self._freed = asyncio.Event()
 
     def take(self, held: Held) -> None:
+        if not self.held:
+            self._since = time.monotonic()
         self.held[held] = None
         self.bytes += held.size
 
@@ -56,7 +62,15 @@ class Budget:
         for held in helds:
             del self.held[held]
             self.bytes -= held.size
+        self.done += len(helds)
+        if helds and not self.held:
+            self._busy_seconds += time.monotonic() - self._since
         self._freed.set()
+
+    @property
+    def busy_seconds(self) -> float:
+        """How long anything was held, in all."""
+        return self._busy_seconds + (time.monotonic() - self._since if self.held else 0.0)
 
     async def room(self, at_least: int, messages: int) -> int:
         """Bytes that are free, when they are `at_least` so many and fewer than `messages` are held."""
@@ -91,6 +105,7 @@ class Lane:
         self._through_us = 0
         self._known_us = time.time_ns() // 1000
         lane.late.set_function(self.late_seconds)
+        lane.writing.set(nan)
 
     @property
     def through_us(self) -> int:
@@ -105,6 +120,9 @@ class Lane:
     def reached(self, at_us: int) -> None:
         """All that the bus took before, and that is for this lane, is committed."""
         self._known_us = max(self._known_us, at_us)
+
+    def tell(self, writing_ratio: float) -> None:
+        self._lane.writing.set(writing_ratio)
 
     def late_seconds(self) -> float:
         """How long it is since all that the bus had was committed, or since the lane was made. While there is nothing

@@ -32,6 +32,7 @@ class LaneMetrics:
     batch: Histogram
     breaker: Gauge
     late: Gauge
+    writing: Gauge
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,17 @@ class Metrics:
             "lag_messages", "Messages not written yet, as the bus says; NaN while it says nothing", names[:1]
         ).labels(subscription)
         self.pending.set(nan)
+        self.drain = self._gauge(
+            "drain_seconds", "Until the backlog is written at the pace of the last minute; NaN while unknown", names[:1]
+        ).labels(subscription)
+        self.drain.set(nan)
+        self._writing = self._gauge(
+            "writing_ratio", "Of the last minute's time with work, how much passed in transactions", names
+        )
+        self.cpu = self._gauge(
+            "cpu_ratio", "Of the processor time that the worker may have, what it took in the last minute", names[:1]
+        ).labels(subscription)
+        self.cpu.set(nan)
         self._late = self._level("late_seconds", "Since when not all that the bus has is committed", names)
         self._unreachable = self._level(
             "unreachable", "1 while it gives no answer, or refuses", ("subscription", "what")
@@ -107,6 +119,7 @@ class Metrics:
             batch=self._batch.labels(*at),
             breaker=self._breaker.labels(*at),
             late=self._late.labels(*at),
+            writing=self._writing.labels(*at),
         )
 
     def quarantined(self, dataset: str, reason: str) -> None:

@@ -22,6 +22,7 @@ from cairn.worker.config import WorkerConfig
 from cairn.worker.decode import Place
 from cairn.worker.lane import Budget, Held, Lane
 from cairn.worker.metrics import Metrics
+from cairn.worker.pace import Look, Pace, cpus
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ class Worker:
         self._stopping = asyncio.Event()
         self._puller: Puller | None = None
         self._foreign: set[str] = set()
+        self._pace = Pace()
         metrics.unreachable("bus").set_function(lambda: self._puller is None)
         metrics.unreachable("database").set_function(lambda: bool(self.held()))
 
@@ -99,6 +101,7 @@ class Worker:
             finally:
                 puller, self._puller = self._puller, None
                 self._metrics.pending.set(nan)  # nobody knows while the bus is away
+                self._metrics.drain.set(nan)
                 await asyncio.shield(self._leave(client, puller))
 
     async def _leave(self, client: Client, puller: Puller | None) -> None:
@@ -178,7 +181,17 @@ class Worker:
         facts = await puller.info()
         self._caught_up(facts, asked_us)
         self._metrics.pending.set(facts.pending + facts.unacknowledged)
+        self._measure(facts.pending + facts.unacknowledged)
         self._metrics.stalls.inc(puller.stalls)
         puller.stalls = 0
         if self._foreign - set(facts.filter_subjects):
             puller.give_up("the consumer was narrowed; what it delivered before counts as unacknowledged")
+
+    def _measure(self, backlog: int) -> None:
+        writing = {name: lane.applier.writing_seconds for name, lane in self._lanes.items()}
+        done, busy = self._budget.done, self._budget.busy_seconds
+        self._pace.note(Look(time.monotonic(), done, busy, writing, time.process_time()))
+        self._metrics.drain.set(self._pace.drain_seconds(backlog))
+        self._metrics.cpu.set(self._pace.cpu_ratio(cpus()))
+        for name, lane in self._lanes.items():
+            lane.tell(self._pace.writing_ratio(name))

@@ -5,14 +5,14 @@ devcluster-name = --name $(or $(NAME),dev)
 
 .PHONY: devcluster-build devcluster-up devcluster-down devcluster-status
 
-devcluster-build: ## build the dev cluster's binaries and images into the cache
+devcluster-build: env ## build the dev cluster's binaries and images into the cache
 	$(DEVCLUSTER) build
 
-devcluster-up: ## start a Kubernetes on this machine (root on Linux)
+devcluster-up: env ## start a Kubernetes on this machine (root on Linux)
 	$(DEVCLUSTER) up $(devcluster-name)
 
-devcluster-down: ## stop it; its state stays for the next up
+devcluster-down: env ## stop it; its state stays for the next up
 	$(DEVCLUSTER) down $(devcluster-name)
 
-devcluster-status: ## list the clusters on this machine
+devcluster-status: env ## list the clusters on this machine
 	$(DEVCLUSTER) status

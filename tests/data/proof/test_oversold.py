@@ -92,3 +92,21 @@ async def test_only_open_orders_since_the_stock_was_told_count(plane: Plane, con
     told = datetime.fromisoformat("2026-11-11 09:00:00")
     await conn.execute("UPDATE sys_info.jdp_tb_item SET modified = $1 WHERE num_iid = 1", told)
     assert await count() == 0, "what the newer record has left is after these orders"
+
+
+async def test_orders_are_read_once_however_many_items_there_are(plane: Plane, conn: Connection) -> None:
+    """The planner knows nothing of new tables; it once read every order anew for each item."""
+    await conn.execute("SET statement_timeout = '3s'")
+    await conn.execute(
+        "INSERT INTO sys_info.jdp_tb_item (num_iid, nick, modified, jdp_delete, jdp_response)"
+        " SELECT g, 'taobao001', '2026-11-11', 0, '{\"item_get_response\": {\"item\": {\"num\": 5}}}'"
+        " FROM generate_series(1, 500) g"
+    )
+    line = '{"num_iid": %s, "num": 1}'
+    record = f'{{"trade_fullinfo_get_response": {{"trade": {{"orders": {{"order": [{line}]}}}}}}}}'
+    await conn.execute(
+        "INSERT INTO sys_info.jdp_tb_trade (tid, status, seller_nick, created, jdp_response)"
+        f" SELECT g, 'TRADE_FINISHED', 'taobao001', '2026-11-11', format('{record}', 1 + g % 500)"
+        " FROM generate_series(1, 5000) g"
+    )
+    assert await oversold(conn, shipped()["trades"], shipped()["items"], "taobao001") == 5000 - 500 * 5

@@ -12,35 +12,46 @@ CLOSED = ("TRADE_CLOSED", "TRADE_CLOSED_BY_TAOBAO")
 
 
 async def oversold(conn: Connection, trades: Dataset, items: Dataset, nick: str) -> int:
-    """Of each item: units in orders made since the item's record told its stock, above that stock. Summed up."""
-    query = f"""
-WITH item AS (
-  SELECT t.{identifier(items.key)} AS id, t.{identifier(items.modified)} AS told,
-    {_number(_field("t.jdp_response", (*items.envelope, "num")))} AS stock
-  FROM {qualified("sys_info", items.table)} t
-  WHERE t.{identifier(items.owner)} = $1 AND coalesce(t.{identifier(items.deleted or "jdp_delete")}, 0) = 0
-), sold AS (
-  SELECT {_number("line ->> 'num_iid'")} AS id, {_number("line ->> 'num'")} AS units,
-    t.{identifier(trades.created)} AS at
+    """Of each item: units in orders made since the item's record told its stock, above that stock. Summed up.
+
+    Items first, as arrays: the server knows next to nothing of how many rows JSON makes, and must not choose to read
+    every order anew for each item.
+    """
+    stocked = await conn.fetch(_items(items), nick)
+    if not stocked:
+        return 0
+    stock = {row["id"]: row["stock"] for row in stocked}
+    told = [row["told"] for row in stocked]
+    sold = await conn.fetch(_sold(trades), nick, list(CLOSED), list(stock), told, min(told))
+    return sum(max(0, int(row["units"]) - stock[row["id"]]) for row in sold)
+
+
+def _items(items: Dataset) -> str:
+    stock = _number(f"t.jdp_response::json #>> '{{{','.join((*items.envelope, 'num'))}}}'")
+    gone = f" AND coalesce(t.{identifier(items.deleted)}, 0) = 0" if items.deleted else ""
+    return (
+        f"SELECT * FROM (SELECT t.{identifier(items.key)} AS id, t.{identifier(items.modified)} AS told,"
+        f" {stock} AS stock FROM {qualified('sys_info', items.table)} t WHERE t.{identifier(items.owner)} = $1{gone}"
+        ") AS item WHERE stock IS NOT NULL AND told IS NOT NULL"
+    )
+
+
+def _sold(trades: Dataset) -> str:
+    created = identifier(trades.created)
+    return f"""
+WITH made AS MATERIALIZED (
+  SELECT t.{created} AS at, t.jdp_response::json #> '{{{",".join(trades.envelope)},orders,order}}' AS lines
   FROM {qualified("sys_info", trades.table)} t
-  CROSS JOIN LATERAL (
-    SELECT t.jdp_response::json #> '{{{",".join(trades.envelope)},orders,order}}' AS lines
-  ) AS o
-  CROSS JOIN LATERAL json_array_elements(CASE json_typeof(o.lines) WHEN 'array' THEN o.lines ELSE '[]' END) AS line
-  WHERE t.{identifier(trades.owner)} = $1 AND coalesce(t.status, '') <> ALL($2)
-    AND t.{identifier(trades.created)} >= (SELECT min(told) FROM item WHERE stock IS NOT NULL)
+  WHERE t.{identifier(trades.owner)} = $1 AND coalesce(t.status, '') <> ALL($2) AND t.{created} >= $5
+), sold AS MATERIALIZED (
+  SELECT made.at, {_number("line ->> 'num_iid'")} AS id, {_number("line ->> 'num'")} AS units
+  FROM made
+  CROSS JOIN LATERAL json_array_elements(CASE json_typeof(lines) WHEN 'array' THEN lines ELSE '[]' END) AS line
 )
-SELECT coalesce(sum(above), 0)::int8 FROM (
-  SELECT greatest(sum(sold.units) - item.stock, 0) AS above
-  FROM item JOIN sold ON sold.id = item.id AND sold.at >= item.told
-  WHERE item.stock IS NOT NULL GROUP BY item.id, item.stock
-) AS each
+SELECT item.id, coalesce(sum(sold.units), 0) AS units
+FROM sold JOIN unnest($3::int8[], $4::timestamp[]) AS item (id, told) ON sold.id = item.id AND sold.at >= item.told
+GROUP BY item.id
 """
-    return int(await conn.fetchval(query, nick, list(CLOSED)))
-
-
-def _field(text: str, path: tuple[str, ...]) -> str:
-    return f"({text}::json #>> '{{{','.join(path)}}}')"
 
 
 def _number(text: str) -> str:

@@ -75,6 +75,8 @@ def main() -> int:
     only = parser.parse_args().only
     chosen = [one for one in MUTANTS if only in one.name]
     alive: list[str] = []
+    if not only:
+        REPORT.unlink(missing_ok=True)  # what ends early must not leave an older run's word behind
     with tempfile.TemporaryDirectory(prefix="cairn-mutants-") as home:
         tree = Path(home) / "tree"
         shutil.copytree(TREE, tree, ignore=LEFT_OUT, symlinks=True)

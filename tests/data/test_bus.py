@@ -18,7 +18,7 @@ from cairn.bus.admin import (
     server_problems,
     stream_problems,
 )
-from cairn.bus.connection import BusError, BusFullError, api
+from cairn.bus.connection import BusError, BusFullError, api, connect
 from cairn.bus.credentials import mint_user, new_installation
 from cairn.bus.janitor import make_room
 from cairn.bus.pack import Pack, Record, decode, digest, encode
@@ -26,6 +26,7 @@ from cairn.bus.publish import message_id, publish
 from cairn.bus.pull import Message, Puller
 from cairn.push import names
 from data.bus import Bus
+from data.servers import free_port
 
 TRADES = "push.2088.55501.trades"
 ME = names.consumer("seller-2088", "orders")
@@ -89,6 +90,22 @@ async def test_server_problems_of_a_server_that_syncs_lazily_are_told(bus: Bus) 
     system = await bus.connect("system")
     assert "server test: set jetstream.sync_interval to always" in await server_problems(system)
     await system.close()
+
+
+async def test_connect_to_several_servers_finds_the_one_that_answers(bus: Bus) -> None:
+    dead = f"nats://127.0.0.1:{free_port()}"
+    for url in (f"{dead},{bus.url}", f"{bus.url}, {dead}"):
+        client = await connect(url, lambda: bus.made.admin, "admin")
+        assert (await ensure_stream(client, "PUSH", max_bytes=2**28)).max_bytes == 2**28
+        await client.close()
+    with pytest.raises(BusError, match="no connection to the bus"):
+        await connect(f"{dead},{dead}", lambda: bus.made.admin, "admin", patience_seconds=1)
+
+
+@pytest.mark.parametrize("url", ["nats://127.0.0.1:port", "nats://127.0.0.1:1,nats://127.0.0.1:port", ""])
+async def test_connect_to_what_is_no_url_is_an_error_of_the_bus(url: str) -> None:
+    with pytest.raises(BusError, match="no connection to the bus"):
+        await connect(url, lambda: new_installation().admin, "admin", patience_seconds=1)
 
 
 async def test_ensure_consumer_keeps_its_place_and_takes_fewer_subjects(bus: Bus) -> None:

@@ -40,6 +40,7 @@ async def connect(
 
     It closes itself when the server refuses its creds for good: see to `is_closed`.
 
+    url: of one server, or of several of a cluster as in `nats://a:4222,nats://b:4222`: one that answers is enough
     creds: text of a `.creds` file, asked for on every (re)connect, so that a renewed file is used
     user: the name the inboxes belong to, see `credentials.inbox`
     """
@@ -54,7 +55,7 @@ async def connect(
     try:
         async with asyncio.timeout(patience_seconds):
             await client.connect(
-                servers=[url],
+                servers=[server.strip() for server in url.split(",")],
                 name=f"cairn-{user}",
                 user_jwt_cb=lambda: bytearray(Creds.parse(creds()).jwt.encode()),
                 signature_cb=sign,
@@ -81,7 +82,7 @@ async def connect(
 async def _abandon(client: Client) -> None:
     try:
         await client.close()
-    except (OSError, NatsError, AttributeError) as error:  # nats-py closes what it never opened
+    except (OSError, NatsError, AttributeError, AssertionError) as error:  # nats-py closes what it never opened
         log.debug("bus: closing: %s", error)
 
 

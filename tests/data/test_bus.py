@@ -391,6 +391,14 @@ async def test_gateway_may_publish_records_and_nothing_else(bus: Bus) -> None:
     await gateway.close()
 
 
+async def test_system_user_asks_servers_for_their_settings_and_nothing_else(bus: Bus) -> None:
+    system = await bus.connect("system")
+    for subject in ("$SYS.REQ.SERVER.PING.CONNZ", "$SYS.REQ.SERVER.PING.VARZ", "$SYS.REQ.ACCOUNT.PING.CONNZ"):
+        assert await _denied(system, subject)
+    assert not await _denied(system, "$SYS.REQ.SERVER.PING.JSZ")
+    await system.close()
+
+
 async def test_user_whose_time_is_over_is_refused(bus: Bus) -> None:
     creds = mint_user(bus.made.account_seed, "late", [">"], [">"], expires=int(time.time()) - 5)
     with pytest.raises(BusError):

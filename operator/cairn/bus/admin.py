@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -27,7 +28,8 @@ EPOCH = "cairn.dev/stream-created"
 ACK_WAIT_SECONDS = 60
 MAX_ACK_PENDING = 512
 _SECOND = 1_000_000_000
-_PING_SECONDS = 0.5
+_FIRST_SECONDS, _OTHERS_SECONDS = 2.0, 0.5
+"""How long the first server's answer is waited for, and the others' after it: how many there are, none says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,15 +139,20 @@ def version_problems(version: str) -> tuple[str, ...]:
 async def server_problems(system: Client) -> tuple[str, ...]:
     """What the servers' own settings make unsafe. `system`: a connection with the system account's creds."""
     replies: list[dict[str, Any]] = []
+    answered = asyncio.Event()
 
     async def collect(message: Msg) -> None:
         replies.append(json.loads(message.data))
+        answered.set()
 
     try:
         where = system.new_inbox()
         subscription = await system.subscribe(where, cb=collect)
         await system.publish("$SYS.REQ.SERVER.PING.JSZ", b"{}", reply=where)
-        await asyncio.sleep(_PING_SECONDS)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_FIRST_SECONDS):
+                await answered.wait()
+            await asyncio.sleep(_OTHERS_SECONDS)
         await subscription.unsubscribe()
     except (OSError, TimeoutError, NatsError) as error:
         return (f"the bus does not tell its settings: {type(error).__name__}",)

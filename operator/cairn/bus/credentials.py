@@ -121,7 +121,7 @@ def new_installation() -> Installation:
     own = {"type": "operator", "version": 2, "system_account": system.public}
     seed = account.seed
     admin, gateway = admin_permissions(), gateway_permissions()
-    system_user = mint_user(system.seed, "system", ["$SYS.REQ.SERVER.PING.>"], [f"{inbox('system')}.>"])
+    system_user = mint_user(system.seed, "system", ["$SYS.REQ.SERVER.PING.JSZ"], [f"{inbox('system')}.>"])
     lines = (
         f"operator: {_jwt(operator, operator.public, 'cairn', own)}",
         f"system_account: {system.public}",

@@ -152,7 +152,7 @@ async def test_history_never_beats_what_was_pushed_in_the_same_second(
     platform.take([order(1, moment, status="FETCHED")], push=False)
     await plane.deliver([order(1, moment, status="PUSHED")])
     platform.worker(historyDays=1, repair=False).start()
-    brought_in = "SELECT count(*) FROM sys_info.jdp_backfill WHERE done_at IS NOT NULL"
+    brought_in = "SELECT records FROM sys_info.jdp_backfill WHERE table_name = 'jdp_tb_trade' AND done_at IS NOT NULL"
     await until("the history is in", lambda: conn.fetchval(brought_in))
     await plane.drained()
     assert await conn.fetchval("SELECT status FROM sys_info.jdp_tb_trade") == "PUSHED"

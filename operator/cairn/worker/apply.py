@@ -58,7 +58,10 @@ class _Work:
 
 
 class Applier:
-    """For one lane. `held` says why the lane is held, None while it runs; `tried` is when an attempt last ended."""
+    """For one lane. `held` says why the lane is held, None while it runs; `tried` is when an attempt last ended.
+
+    mended: set at first, and when a lane that the safety valve held runs again: what was refused deserves another try
+    """
 
     def __init__(self, dataset: str, sink: PushWriter, lane: LaneMetrics, metrics: Metrics) -> None:
         self._dataset, self._sink, self._lane, self._metrics = dataset, sink, lane, metrics
@@ -66,6 +69,9 @@ class Applier:
         self.held: str | None = None
         self.tried = time.monotonic()
         self._writing_seconds, self._begun = 0.0, 0.0
+        self.mended = asyncio.Event()
+        self.mended.set()
+        self._too_many = False
 
     @property
     def writing_seconds(self) -> float:
@@ -88,6 +94,19 @@ class Applier:
                 wait = min(wait * 2, LONGEST_WAIT_SECONDS)
         self._released()
         return work.total
+
+    async def once(self, row: Row) -> Total:
+        """A record that was refused before. Raises what it is refused by, or kept by; neither holds the lane."""
+        total = Total()
+        try:
+            total.add(await self._write([row], ()))
+        except Exception as error:
+            if fault(error) is not Fault.ROW:
+                await self._sink.close()
+            raise
+        finally:
+            self.tried = time.monotonic()
+        return total
 
     async def _attempt(self, work: _Work) -> None:
         """Part by part; where one record is to blame, halve until it stands alone and put it into quarantine."""
@@ -129,6 +148,7 @@ class Applier:
             # the table is at fault: those that were refused before deserve to be tried again, too
             work.parts.append(((*work.refused, row), poison))
             work.refused.clear()
+            self._too_many = True
             raise TooManyRefusedError(f"the database refused {len(self._refused)} records within a minute") from error
         self._refused.append(now)
         work.refused.append(row)
@@ -151,3 +171,6 @@ class Applier:
             log.info("%s: running again", self._dataset)
         self.held = None
         self._lane.breaker.set(0)
+        if self._too_many:
+            self._too_many = False
+            self.mended.set()

@@ -95,6 +95,21 @@ class Decoder:
             return None
         return row
 
+    def again(self, source: tuple[str, int, int], payload: bytes) -> Row | None:
+        """The row that a record of quarantine was, with the version it had. None: it can be none any more."""
+        stream, seq, member = source
+        name, _, epoch = stream.rpartition("@")
+        try:
+            found = self._peek(payload)
+            nick = found[self._owner] if found[self._owner] in self._shops.values() else None
+            key = number(self._dataset.key, found[self._key])
+            modified = seconds(wall_clock(self._dataset.modified, found[self._modified]))
+            record = Record(key, modified, 0, digest(payload), payload)
+            ordinal = version(Place(name, int(epoch), seq), member) if name else 0
+            return Row(*self._row(record, ordinal, nick, Decoded()), source)
+        except BadRecordError:
+            return None
+
     def place(self, payload: bytes) -> tuple[datetime, int] | None:
         """(modified, key) of a record that may be no row for other reasons."""
         try:

@@ -82,11 +82,12 @@ class Budget:
 
 @dataclass(slots=True, eq=False)
 class _Asked:
-    """Rows that were fetched, not pushed, and who waits until they are committed."""
+    """Rows that were fetched, not pushed, and who waits until they are committed. refused: one, tried once more."""
 
     rows: Sequence[Row]
     poison: Sequence[Poison]
     done: asyncio.Future[Total]
+    refused: bool = False
 
 
 class Lane:
@@ -140,9 +141,15 @@ class Lane:
     async def bring_in(self, rows: Sequence[Row], poison: Sequence[Poison]) -> Total:
         """Write what was fetched from the platform, by the session and under the guard of what is pushed. Committed on
         return. One at a time, behind a batch of what is pushed: a live order never waits for more than one of these."""
+        return await self._ask(_Asked(rows, poison, asyncio.get_running_loop().create_future()))
+
+    async def again(self, row: Row) -> Total:
+        """Try a record once more that was refused before. Committed on return; raises what it is refused by."""
+        return await self._ask(_Asked([row], (), asyncio.get_running_loop().create_future(), refused=True))
+
+    async def _ask(self, asked: _Asked) -> Total:
         if not self.busy:
             self.applier.tried = time.monotonic()
-        asked = _Asked(rows, poison, asyncio.get_running_loop().create_future())
         self._asked.append(asked)
         self._news.set()
         return await asked.done
@@ -196,7 +203,15 @@ class Lane:
     async def _fetched(self, asked: _Asked) -> None:
         if asked.done.cancelled():
             return
-        total = await self.applier.apply(asked.rows, asked.poison)
+        try:
+            one = asked.refused
+            total = await (self.applier.once(asked.rows[0]) if one else self.applier.apply(asked.rows, asked.poison))
+        except Exception as error:
+            if not asked.refused:
+                raise
+            if not asked.done.cancelled():
+                asked.done.set_exception(error)
+            return
         self._count(total)
         if not asked.done.cancelled():
             asked.done.set_result(total)

@@ -13,6 +13,7 @@ from aiohttp import web
 from cairn.api.dataset import Dataset
 from cairn.sql.push.engine import PushLedger, PushWriter
 from cairn.sql.push.engines import engine
+from cairn.worker.again import Again
 from cairn.worker.apply import Applier
 from cairn.worker.config import ProofConfig, WorkerConfig
 from cairn.worker.decode import Decoder
@@ -64,6 +65,14 @@ async def prove(config: WorkerConfig, proof: ProofConfig, lanes: Mapping[str, La
                 await ledger.close()
 
 
+async def replay(config: WorkerConfig, lanes: Mapping[str, Lane]) -> None:
+    """Until cancelled: try again what the database refused, one task a lane."""
+    async with asyncio.TaskGroup() as group:
+        for dataset in config.datasets:
+            again = Again(dataset, Decoder(dataset, config.shops), lanes[dataset.name], book(config))
+            group.create_task(again.run())
+
+
 def statistics(
     config: WorkerConfig, proof: ProofConfig, lanes: Mapping[str, Lane], metrics: ProofMetrics
 ) -> Statistics:
@@ -93,13 +102,13 @@ async def serve(config: WorkerConfig, host: str = "0.0.0.0") -> None:  # noqa: S
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, worker.stop)
     log.info("%s: datasets %s", config.subscription, ", ".join(dataset.name for dataset in config.datasets))
-    proving = (
-        asyncio.create_task(prove(config, proof, worker.lanes, proven), name="proof") if proof and proven else None
-    )
+    beside = [asyncio.create_task(replay(config, worker.lanes), name="replay")]
+    if proof and proven:
+        beside.append(asyncio.create_task(prove(config, proof, worker.lanes, proven), name="proof"))
     try:
         await worker.run()
     finally:
-        if proving is not None:
-            proving.cancel()
-            await asyncio.gather(proving, return_exceptions=True)
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
         await runner.cleanup()

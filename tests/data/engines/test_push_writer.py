@@ -316,3 +316,31 @@ async def test_ledger_sums_as_the_platform_does_and_sees_what_was_changed_behind
     await ledger.advance(TRADES, "1", progress)
     assert await ledger.progress(TRADES, "1") == progress
     await ledger.close()
+
+
+async def test_refused_records_leave_quarantine_once_they_stand(
+    session: Session, writer: Writer, login: Target
+) -> None:
+    poison = [
+        Poison("trades", str(n), None, "PUSH@1", n, 0, reason, "3819", "old", bytes([n]))
+        for n, reason in ((1, "ROW_REFUSED"), (2, "BAD_JSON"), (3, "ROW_REFUSED"), (4, "ROW_REFUSED"))
+    ]
+    await writer.write([], poison)
+    ledger = MySQLPush().ledger(lambda: login, "test")
+    first = await ledger.refused(TRADES, 0, 2)
+    assert [(one.source, one.payload) for one in first] == [(("PUSH@1", 1, 0), b"\x01"), (("PUSH@1", 3, 0), b"\x03")]
+    await ledger.tried(first[0], None)
+    await ledger.tried(first[1], ("4025", "new"))
+    (last,) = await ledger.refused(TRADES, first[1].id, 2)
+    assert last.payload == b"\x04"
+    assert [one.payload for one in await ledger.refused(TRADES, 0, 9)] == [b"\x03", b"\x04"]
+    await ledger.close()
+    found = await session.fetch(
+        "SELECT object_key, state, error_text, attempts, resolved_at IS NULL FROM sys_info.jdp_quarantine ORDER BY id"
+    )
+    assert [tuple(one) for one in found] == [
+        ("1", "retried", "old", 2, 0),
+        ("2", "open", "old", 1, 1),
+        ("3", "open", "new", 2, 1),
+        ("4", "open", "old", 1, 1),
+    ]

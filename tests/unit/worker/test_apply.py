@@ -180,10 +180,23 @@ async def test_apply_holds_the_lane_when_too_many_records_are_refused() -> None:
     task = asyncio.create_task(made.apply([row(key) for key in range(1, 200)], [given]))
     await held(made)
     assert "TooManyRefused" in str(made.held)
+    made.mended.clear()
     sink.wrong = lambda _rows: None
     await asyncio.wait_for(task, 5)
+    assert made.mended.is_set(), "what was refused before, in other batches, deserves another try"
     assert [one.object_key for one in sink.poison] == ["999", "1", "2", "3", "4", "5"]
     assert sorted(sink.rows) == list(range(1, 200))
+
+
+async def test_once_says_by_what_a_record_is_refused_and_neither_holds_the_lane_nor_counts_for_the_valve() -> None:
+    sink = StubSink(poisonous(1))
+    made, _ = applier(sink)
+    for _ in range(MAX_REFUSED_PER_MINUTE + 1):
+        with pytest.raises(asyncpg.CheckViolationError):
+            await made.once(row(1))
+    assert (await made.once(row(2))).inserted == 1
+    await made.apply([row(1)], [])
+    assert (made.held, sink.closed, [one.object_key for one in sink.poison]) == (None, 0, ["1"])
 
 
 async def test_apply_that_is_held_says_so_until_the_database_is_mended() -> None:

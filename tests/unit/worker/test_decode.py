@@ -43,6 +43,16 @@ def test_message_of_a_good_record_becomes_a_row() -> None:
     assert row.source == ("PUSH@1800000000", 7, 0)
 
 
+def test_record_of_quarantine_is_the_row_that_it_was_unless_its_shop_is_no_longer_pushed() -> None:
+    raw = payload(buyer_nick="买家")
+    (_, row) = DECODER.message(message(payload(), raw), PLACE).rows
+    assert DECODER.again(row.source, raw) == row
+    assert DECODER.again(("source", 1, -1), raw) == row._replace(
+        order=(WHEN, 0, digest(raw).hex()), source=("source", 1, -1)
+    )
+    assert Decoder(shipped()["trades"], {"55501": "taobao002"}).again(row.source, raw) is None
+
+
 @pytest.mark.parametrize(
     ("said", "stored"),
     [({}, 0), ({"jdp_delete": None}, 0), ({"jdp_delete": 0}, 0), ({"jdp_delete": 1}, 1), ({"jdp_delete": "1"}, 1)],

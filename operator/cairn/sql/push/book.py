@@ -18,6 +18,14 @@ class Stood:
     sound: bool
 
 
+class Kept(NamedTuple):
+    """A record in quarantine. source: stream, stream_seq and member_no, as in `rows.Row`."""
+
+    id: int
+    source: tuple[str, int, int]
+    payload: bytes
+
+
 class Window(NamedTuple):
     """A row of sys_info.jdp_audit; counts are of records."""
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from cairn.api.dataset import Dataset
 from cairn.api.proof import Head, Slice
 from cairn.sql.postgresql import Target
-from cairn.sql.push.book import Progress, Stood, Window
+from cairn.sql.push.book import Kept, Progress, Stood, Window
 from cairn.sql.push.rows import Poison, Row, Written
 
 
@@ -105,6 +105,12 @@ class PushLedger(Protocol):
 
     async def quarantined(self, dataset: Dataset, keys: Iterable[int]) -> set[int]:
         """Those of the keys that a record in quarantine has."""
+
+    async def refused(self, dataset: Dataset, after: int, limit: int) -> list[Kept]:
+        """Records in quarantine because the database refused them, at most so many behind this id, in their order."""
+
+    async def tried(self, kept: Kept, error: tuple[str, str] | None) -> None:
+        """A record of `refused` stands by now, or was refused once more: code and text of the newest error."""
 
     async def windows(self, dataset: Dataset, shop: str, since: datetime) -> list[Window]:
         """What the book says of the hours from `since` on."""

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from cairn.api.dataset import Dataset
 from cairn.api.proof import SUMMED_DIGITS, Head, Slice
 from cairn.sql.postgresql import Target
-from cairn.sql.push.book import Progress, Stood, Window
+from cairn.sql.push.book import Kept, Progress, Stood, Window
 from cairn.sql.push.mysql.faults import translated
 from cairn.sql.push.mysql.upsert import OLDEST
 from cairn.sql.share.blocking import Row
@@ -89,6 +89,30 @@ class Ledger:
             " AND object_key IN %s"
         )
         return {int(row[0]) for row in await self._fetch(query, (dataset.name, asked))}
+
+    async def refused(self, dataset: Dataset, after: int, limit: int) -> list[Kept]:
+        """Records in quarantine because the database refused them, at most so many behind this id, in their order."""
+        found = await self._fetch(
+            "SELECT id, stream, stream_seq, member_no, payload FROM sys_info.jdp_quarantine WHERE state = 'open'"
+            " AND reason = 'ROW_REFUSED' AND topic = %s AND id > %s ORDER BY id LIMIT %s",
+            (dataset.name, after, limit),
+        )
+        return [Kept(row[0], (row[1], row[2], row[3]), row[4]) for row in found]
+
+    async def tried(self, kept: Kept, error: tuple[str, str] | None) -> None:
+        """A record of `refused` stands by now, or was refused once more: code and text of the newest error."""
+        if error is None:
+            await self._fetch(
+                "UPDATE sys_info.jdp_quarantine SET attempts = attempts + 1, state = 'retried',"
+                " resolved_by = CURRENT_USER(), resolved_at = UTC_TIMESTAMP(6) WHERE id = %s AND state = 'open'",
+                (kept.id,),
+            )
+            return
+        await self._fetch(
+            "UPDATE sys_info.jdp_quarantine SET attempts = attempts + 1, error_code = %s, error_text = %s"
+            " WHERE id = %s AND state = 'open'",
+            (*error, kept.id),
+        )
 
     async def windows(self, dataset: Dataset, shop: str, since: datetime) -> list[Window]:
         """What the book says of the hours from `since` on."""

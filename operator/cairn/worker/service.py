@@ -97,12 +97,14 @@ class Worker:
                 await self._pull(client)
             except (BusError, NatsError, OSError) as error:
                 log.warning("bus: %s", error)
-                await asyncio.sleep(RETRY_SECONDS)
             finally:
                 puller, self._puller = self._puller, None
                 self._metrics.pending.set(nan)  # nobody knows while the bus is away
                 self._metrics.drain.set(nan)
                 await asyncio.shield(self._leave(client, puller))
+            # once it has left: what went back has this long to be written by the worker that took over, or the two
+            # would take it from each other for ever
+            await asyncio.sleep(RETRY_SECONDS)
 
     async def _leave(self, client: Client, puller: Puller | None) -> None:
         """What nobody fetched goes back at once, and when stopping also what was not begun: the next need not wait."""

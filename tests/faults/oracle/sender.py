@@ -48,7 +48,7 @@ class Sender:
                 return
             if status not in {0, 408, 429, 503}:
                 raise RefusedError(f"{status} {answer}")
-            unknown |= status in {0, 408}
+            unknown |= status != 429  # a 503 may mean that only the bus's answer was lost
             if self.stop.wait(0.1):
                 if not unknown or not patience:
                     return

@@ -80,7 +80,7 @@ class Writer:
         return replace(written, stale=written.stale + len(rows) - len(distinct), quarantined=reasons)
 
     async def _rows(self, conn: Connection, rows: Sequence[Row]) -> Written:
-        if self._growing and await self._all_new(conn, rows):
+        if self._growing and await self._copy(conn, rows):
             return Written(inserted=len(rows))
         self._growing = False
         news = Split([], list(rows), 0) if self._changing else split(rows, await self._there(conn, rows))
@@ -90,7 +90,7 @@ class Writer:
         base, start = await self._numbers(conn, len(news.changed) + len(news.new))
         staged, inserted = len(news.changed), 0
         if news.new:
-            if await self._copy(conn, news.new, base + staged, start + staged * _MICROSECOND):
+            if await self._copy(conn, news.new, (base + staged, start + staged * _MICROSECOND)):
                 inserted = len(news.new)
             else:
                 await self._stage(conn, news.new, staged)
@@ -104,16 +104,6 @@ class Writer:
             found = (await conn.fetch(self._sql.upsert, start, base))[0]
             inserted, updated = inserted + found["inserted"], updated + found["updated"]
         return Written(inserted, updated, len(rows) - inserted - updated)
-
-    async def _all_new(self, conn: Connection, rows: Sequence[Row]) -> bool:
-        """False, and nothing happened, no number given out, where a row was there already."""
-        try:
-            async with conn.transaction():
-                records = _numbered(rows, *await self._numbers(conn, len(rows)))
-                await self._copy_in(conn, self._dataset.table, "sys_info", records)
-        except asyncpg.UniqueViolationError:
-            return False
-        return True
 
     async def _there(self, conn: Connection, rows: Sequence[Row]) -> dict[int, Order]:
         found = await conn.fetch(self._sql.probe, [row.key for row in rows])
@@ -130,11 +120,14 @@ class Writer:
             records = ((*row.values, row.order[1], None, None, number) for number, row in enumerate(rows, after + 1))
             await self._copy_in(conn, self._sql.stage_name, None, records)
 
-    async def _copy(self, conn: Connection, rows: Sequence[Row], base: int, start: datetime) -> bool:
-        """Straight into the table; False, and nothing happened, where another writer was faster with a key."""
-        records = _numbered(rows, base, start)
+    async def _copy(self, conn: Connection, rows: Sequence[Row], given: tuple[int, datetime] | None = None) -> bool:
+        """Straight into the table; False, and nothing happened, no number given out, where a row was there already.
+
+        given: numbers and moments that were taken before; else they are taken here
+        """
         try:
             async with conn.transaction():
+                records = _numbered(rows, *(given or await self._numbers(conn, len(rows))))
                 await self._copy_in(conn, self._dataset.table, "sys_info", records)
         except asyncpg.UniqueViolationError:
             return False

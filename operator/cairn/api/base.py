@@ -164,8 +164,9 @@ def database_name_free(field: str, full: str) -> Rule:
     return Rule(
         name=f"{full.replace('.', '-').lower()}-reserved",
         field=field,
-        cel=f"!({value} in {list(taken)}) && !{value}.startsWith('pg_') && !{value}.startsWith('cairn_')",
-        twin=lambda new, _: new[field] not in taken and not new[field].startswith(("pg_", "cairn_")),
+        cel=f"!has({value})"
+        f" || !({value} in {list(taken)} || {value}.startsWith('pg_') || {value}.startsWith('cairn_'))",
+        twin=lambda new, _: new.get(field) not in taken and not str(new.get(field)).startswith(("pg_", "cairn_")),
         message=f"spec.{full} {{value}} belongs to the server or to Cairn: choose another name, not {', '.join(taken)}"
         " and not starting with pg_ or cairn_",
     )

@@ -48,7 +48,15 @@ class PushSubscriptionSpec(Model):
 
     rules: ClassVar[tuple[Rule, ...]] = (
         immutable("databaseRef.name", "make another PushSubscription", name="databaseref-immutable"),
-        immutable("databaseName", "make another PushSubscription"),
+        Rule(
+            name="databasename-immutable",
+            field="databaseName",
+            cel="has(self.databaseName) == has(oldSelf.databaseName)"
+            " && (!has(self.databaseName) || self.databaseName == oldSelf.databaseName)",
+            twin=lambda new, old: new.get("databaseName") == old.get("databaseName"),
+            message="spec.databaseName can't be changed, added or removed: make another PushSubscription",
+            reason="FieldValueForbidden",
+        ),
         database_name_free("databaseName", "databaseName"),
         Rule(
             name="promotion-plans-need-a-plan",
@@ -61,8 +69,9 @@ class PushSubscriptionSpec(Model):
 
     database_ref: NameRef
     """SellerRDS in the same namespace that the records are written to. Immutable."""
-    database_name: DatabaseName
-    """Database of that server; it must be one of its spec.databases. Immutable."""
+    database_name: DatabaseName | None = None
+    """Database of that server; it must be one of its spec.databases. Not for MySQL and MariaDB, where records always go
+    to the databases sys_info and platform. Immutable."""
     shops: Annotated[tuple[ShopId, ...], Field(min_length=1, max_length=64, json_schema_extra=listed())]
     """Numbers of the shops whose records are wanted: shops of the Seller whose namespace this is."""
     datasets: Annotated[tuple[DatasetName, ...], Field(min_length=1, max_length=32, json_schema_extra=listed())] = (

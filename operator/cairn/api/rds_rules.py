@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import re
+
 from cairn.api.quantity import compare
 from cairn.api.resources import Obj
-from cairn.api.rules import Reason, Rule, Twin, Value, at, names
+from cairn.api.rules import Reason, Rule, Twin, Value, at, immutable, names
 from cairn.api.schedule import PROMOTION_PLANS_NEED_A_PLAN
 
 EXTERNAL_RULES = (
@@ -50,8 +52,55 @@ def _databases_stay(new: Obj, old: Obj) -> bool:
     return names(old["databases"]) <= names(new["databases"])
 
 
+_POSTGRESQL = "^1[5-8]$"
+_MYSQL = "^(8[.][04]|9[.][0-9]|10[.](6|11)|1[12][.][0-9])$"
+LONGEST_MYSQL_DATABASE = 25
+"""`<name>_reader` stays within the 32 characters of an account."""
+MYSQL_OWN = ("information_schema", "mysql", "performance_schema", "platform", "sys", "sys_info")
+
+
+def _version_fits(new: Obj, _: Obj) -> bool:
+    return bool(re.search(_POSTGRESQL if new["engine"] == "postgresql" else _MYSQL, new["version"]))
+
+
+def _unfit_for_mysql(new: Obj) -> list[str]:
+    listed = [one["name"] for one in new["databases"]]
+    return [name for name in listed if len(name) > LONGEST_MYSQL_DATABASE or name in MYSQL_OWN]
+
+
+_UNFIT = f"d.name.size() > {LONGEST_MYSQL_DATABASE} || d.name in {list(MYSQL_OWN)}"
+ENGINE_RULES = (
+    immutable("engine", "make another SellerRDS and move the data"),
+    Rule(
+        name="mysql-only-external",
+        field="external",
+        cel="self.engine != 'mysql' || has(self.external)",
+        twin=lambda new, _: new["engine"] != "mysql" or "external" in new,
+        message="spec.external is missing: Cairn runs no server of engine mysql; say where yours is, or set engine to"
+        " postgresql",
+        reason="FieldValueRequired",
+    ),
+    Rule(
+        name="version-of-engine",
+        field="version",
+        cel=f"self.version.matches(self.engine == 'postgresql' ? '{_POSTGRESQL}' : '{_MYSQL}')",
+        twin=_version_fits,
+        message="spec.version {value} is none of the engine's: for postgresql 15 to 18; for mysql 8.0, 8.4 or 9.0 to"
+        " 9.9 (MySQL), 10.6, 10.11 or 11.0 to 12.9 (MariaDB)",
+    ),
+    Rule(
+        name="mysql-databases",
+        field="databases",
+        cel=f"self.engine != 'mysql' || !self.databases.exists(d, {_UNFIT})",
+        twin=lambda new, _: new["engine"] != "mysql" or not _unfit_for_mysql(new),
+        message="spec.databases: {value} can't be a database of Cairn's on MySQL: choose names of at most"
+        f" {LONGEST_MYSQL_DATABASE} characters, not {', '.join(MYSQL_OWN)}",
+        value=Value(f"self.databases.filter(d, {_UNFIT}).map(d, d.name)", lambda new, _: _unfit_for_mysql(new)),
+    ),
+)
 SIZES = ("planRef", "resources", "external")
 SPEC_RULES = (
+    *ENGINE_RULES,
     Rule(
         name="one-of-plan-resources-external",
         field="planRef",

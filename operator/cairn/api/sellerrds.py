@@ -23,6 +23,7 @@ from cairn.api.base import (
     database_name_free,
     listed,
 )
+from cairn.api.engines import ENGINES, EngineName, Traits
 from cairn.api.rds_rules import EXTERNAL_RULES, SPEC_RULES
 from cairn.api.rules import Rule, between
 from cairn.api.schedule import Maintenance, Next, Participation, PlanStatus
@@ -55,8 +56,8 @@ class External(Model):
 
     host: Host
     """Host name or IP address."""
-    port: Port = 5432
-    """TCP port."""
+    port: Port | None = None
+    """TCP port; by default the engine's own, 5432 or 3306."""
     admin_secret_ref: NameRef
     """Secret with the keys username and password of a login that may create databases and roles."""
     tls: Literal["Require", "VerifyCA"] = "VerifyCA"
@@ -97,10 +98,10 @@ class SellerRDSSpec(Model):
 
     rules: ClassVar[tuple[Rule, ...]] = SPEC_RULES
 
-    engine: Literal["postgresql"] = "postgresql"
-    """Database engine. Immutable."""
-    version: Annotated[str, Field(max_length=2, pattern=r"^1[5-8]$")]
-    """Major version of the engine, as a string: "15" to "18"."""
+    engine: EngineName = "postgresql"
+    """Database engine; `mysql` is MariaDB too, and only for an external server. Immutable."""
+    version: Annotated[str, Field(max_length=5, pattern=r"^(1[5-8]|[0-9]{1,2}[.][0-9]{1,2})$")]
+    """Version of the engine, as a string: "15" to "18"; for mysql with its second number, such as "8.4" or "11.8"."""
     plan_ref: NameRef | None = None
     """ServicePlan for a SellerRDS: size and price."""
     resources: Resources | None = None
@@ -125,6 +126,19 @@ class SellerRDSSpec(Model):
     """Take over the data that an earlier SellerRDS of this name left, after checking whose it is."""
     suspend: bool = False
     """Cairn changes nothing while this is true, and says so in the condition Suspended."""
+
+    @property
+    def traits(self) -> Traits:
+        return ENGINES[self.engine]
+
+    @property
+    def port(self) -> int:
+        return (self.external.port if self.external else None) or self.traits.port
+
+    @property
+    def outside(self) -> tuple[str, int] | None:
+        """Host and port of an external server."""
+        return (self.external.host, self.port) if self.external else None
 
 
 class Endpoint(Model):

@@ -19,7 +19,7 @@ import asyncpg
 from kubernetes.aio.config import ConfigException
 
 from cairn.api.conditions import Condition
-from cairn.api.database import Database, admin_secret, ca_secret, database_of
+from cairn.api.database import Database, admin_secret, ca_secret, shared_database
 from cairn.api.integrationtenant import IntegrationTenant
 from cairn.api.resources import INTEGRATIONTENANT, SECRET, SELLERRDS, Obj, Ref, Resource
 from cairn.api.secrets import raw
@@ -98,7 +98,7 @@ async def _target(args: argparse.Namespace) -> tuple[Design, Target]:
 
         tenant = IntegrationTenant.model_validate(await get(INTEGRATIONTENANT, args.tenant))
         rds_name = tenant.spec.database_ref.name
-        database = database_of(rds_name, tenant.spec.database_name, await get(SELLERRDS, rds_name))
+        database = shared_database(rds_name, tenant.spec.database_name, await get(SELLERRDS, rds_name))
         if not isinstance(database, Database):
             raise NoAnswerError(_words(database))
         if tenant.status.design_id is None:

@@ -101,14 +101,14 @@ async def _carry_out(
 async def _mint_push(action: Action, obj: Obj, io: RehearsalIo) -> None:
     """The worker's Secret, without the account's key that signs the real one: nobody reads what stands in it."""
     namespace, args = obj["metadata"]["namespace"], action.args
-    owner = await io.get(Ref(SECRET, namespace, args["databaseSecret"])) if args["databaseSecret"] else None
+    authority = await io.get(Ref(SECRET, namespace, args["authority"])) if args["authority"] else None
     data = {
         "username": args["login"].encode(),
         "password": b"rehearsed",
         "user.creds": b"rehearsed",
         "account": ACCOUNT.encode(),
         "rights": args["rights"].encode(),
-        "ca.crt": raw(owner, "ca.crt"),
+        "ca.crt": raw(authority, "ca.crt"),
     }
     await io.create(secret(namespace, args["secret"], {}, data))
 

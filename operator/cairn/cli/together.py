@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
+from cairn.api.engines import ENGINES
 from cairn.api.resources import Obj
 from cairn.api.validate import Path
 from cairn.cli.loader import Document
@@ -96,13 +97,26 @@ def _push(
         text = f"spec.databaseRef: SellerRDS {server} is not among these files in the same namespace"
         yield document, ("spec", "databaseRef", "name"), "note", text
         return
-    names = [entry["name"] for entry in database.obj["spec"].get("databases") or ()]
-    if spec["databaseName"] not in names:
-        text = (
-            f"spec.databaseName: {spec['databaseName']} is not among spec.databases of SellerRDS {server}"
-            f" ({', '.join(names) or 'none'}): add it there, or name one of them"
-        )
+    if text := _database_name(spec.get("databaseName"), server, database.obj["spec"]):
         yield document, ("spec", "databaseName"), "error", text
+
+
+def _database_name(wanted: str | None, server: str, rds: Obj) -> str:
+    """What is wrong with spec.databaseName; empty where nothing is."""
+    traits = ENGINES[rds.get("engine", "postgresql")]
+    declared = [entry["name"] for entry in rds.get("databases") or ()]
+    has = ", ".join(declared) or "none"
+    if traits.pushed_into:
+        into = f"records go to {traits.pushed_into} and platform on {traits.title}"
+        return f"spec.databaseName: {wanted} can't be chosen, {into}: remove it" if wanted else ""
+    if wanted is None:
+        return f"spec.databaseName is missing: name a database of SellerRDS {server} ({has})"
+    if wanted in declared:
+        return ""
+    return (
+        f"spec.databaseName: {wanted} is not among spec.databases of SellerRDS {server} ({has}): add it there, or name"
+        " one of them"
+    )
 
 
 def _host(document: Document, documents: Sequence[Document]) -> Iterator[Remark]:

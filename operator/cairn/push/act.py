@@ -12,6 +12,7 @@ import asyncpg
 from cairn.api import resize
 from cairn.api.conditions import Reason
 from cairn.api.dataset import Dataset
+from cairn.api.engines import EngineName
 from cairn.api.platform import Platform
 from cairn.api.pushsubscription import PushSubscription
 from cairn.api.quantity import parse
@@ -22,8 +23,8 @@ from cairn.bus.admin import delete_consumer, ensure_consumer, ensure_stream
 from cairn.bus.connection import BusError
 from cairn.bus.credentials import mint_user, worker_permissions
 from cairn.engine.kind import Action, ActionError, Io, Observed
-from cairn.push import names, objects
-from cairn.push.probe import account_key, account_ref, open_bus, source_mark, source_ref, target_of
+from cairn.push import objects
+from cairn.push.probe import account_key, account_ref, open_bus, server_of, source_mark, source_ref, target_of
 from cairn.sql.errors import SqlError
 from cairn.sql.postgresql import Target
 from cairn.sql.push.engine import Asked
@@ -70,7 +71,7 @@ async def _mint(action: Action, scene: Scene) -> None:
         allowed = worker_permissions(scene.platform.bus.stream, args["consumer"])
         seed = text(account, "account.seed").strip()
         creds = mint_user(seed, args["consumer"], allowed.publish, allowed.subscribe).encode()
-    owner = await scene.io.get(scene.secret_ref(args["databaseSecret"])) if args["databaseSecret"] else None
+    authority = await scene.io.get(scene.secret_ref(args["authority"])) if args["authority"] else None
     source = await _source(action, scene)
     data = {
         "username": args["login"].encode(),
@@ -78,7 +79,7 @@ async def _mint(action: Action, scene: Scene) -> None:
         "user.creds": creds,
         "account": key.encode(),
         "rights": args["rights"].encode(),
-        "ca.crt": raw(owner, "ca.crt"),
+        "ca.crt": raw(authority, "ca.crt"),
         **source,
     }
     await _write(scene, args["secret"], live, data)
@@ -113,30 +114,33 @@ async def _write(scene: Scene, name: str, live: Obj | None, data: Mapping[str, b
 
 async def _schema(action: Action, scene: Scene) -> None:
     """Tables and views, the worker's login, and who may write and read."""
-    args, database = action.args, scene.push.spec.database_name
+    args = action.args
     password = text(await scene.io.get(scene.secret_ref(args["secret"])), "password")
     if not password:
         raise ActionError(Reason.SECRET_NOT_FOUND, f"Secret {args['secret']} has no password yet")
+    name, target = await _database(scene)
     asked = Asked(
-        database,
+        target.database,
         tuple(scene.known[name] for name in args["datasets"]),
         args["shops"],
         args["login"],
         password,
-        (names.reader(database),),
+        tuple(args["readers"]),
     )
-    await engine("postgresql").settle(await _database(scene), asked)
+    await engine(name).settle(target, asked)
 
 
 async def _drop_login(action: Action, scene: Scene) -> None:
-    await engine("postgresql").drop_login(await _database(scene), action.args["login"])
+    name, target = await _database(scene)
+    await engine(name).drop_login(target, action.args["login"])
 
 
-async def _database(scene: Scene) -> Target:
-    target = await target_of(scene.push, scene.observed, scene.platform)
-    if target is None:
+async def _database(scene: Scene) -> tuple[EngineName, Target]:
+    rds = server_of(scene.push, scene.observed)
+    target = await target_of(rds, scene.push, scene.observed, scene.platform) if rds else None
+    if rds is None or target is None:
         raise ActionError(Reason.DATABASE_NOT_READY, "the database is not ready")
-    return target
+    return rds.spec.engine, target
 
 
 async def _consumer(action: Action, scene: Scene) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cairn.api.conditions import Reason, not_ready, stalled
-from cairn.api.database import Database, database_of
+from cairn.api.database import Database, pushed_database
 from cairn.api.dataset import Dataset
 from cairn.api.lookup import Wrong, own_shops, plan_of, plan_ref, seller_in_order, seller_ref
 from cairn.api.pushsubscription import PushSubscription
@@ -42,7 +42,7 @@ def datasets(push: PushSubscription, known: Mapping[str, Dataset]) -> list[Datas
 def database(push: PushSubscription, observed: Observed) -> Database | Wrong:
     name = push.spec.database_ref.name
     raw = observed.ref(SELLERRDS, name, push.metadata.namespace)
-    return database_of(name, push.spec.database_name, raw)
+    return pushed_database(name, push.spec.database_name, raw)
 
 
 def resources(push: PushSubscription, observed: Observed) -> Obj | Wrong:

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 
 from cairn.bus.credentials import worker_permissions
 
+LOGIN = "cairn_push_"
+
 
 def consumer(namespace: str, name: str) -> str:
     """The durable consumer on the bus."""
@@ -27,11 +29,12 @@ def rights(stream: str, consumer: str) -> str:
     return hashlib.sha256(json.dumps([permissions.publish, permissions.subscribe]).encode()).hexdigest()[:16]
 
 
-def login(namespace: str, name: str) -> str:
+def login(namespace: str, name: str, longest: int) -> str:
     """The worker's login. Each subscription has its own: several may write to one server, external ones of several
-    namespaces, and none may change another's password."""
+    namespaces, and none may change another's password. longest: that the engine takes."""
     unique = hashlib.sha256(f"{namespace}/{name}".encode()).hexdigest()[:6]
-    return f"cairn_push_{name.replace('-', '_').replace('.', '_')}_{unique}"
+    told = name.replace("-", "_").replace(".", "_")
+    return f"{LOGIN}{told[: longest - len(LOGIN) - len(unique) - 1]}_{unique}"
 
 
 def reader(database: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from cairn.api import pods
 from cairn.api.conditions import Reason, progressing
-from cairn.api.database import Database
+from cairn.api.database import Database, read_by
 from cairn.api.dataset import Dataset
 from cairn.api.lookup import Wrong, parsed
 from cairn.api.platform import Platform
@@ -51,7 +51,9 @@ class Decided:
 
     @property
     def login(self) -> str:
-        return names.login(self.push.metadata.namespace, self.push.metadata.name)
+        return names.login(
+            self.push.metadata.namespace, self.push.metadata.name, self.database.rds.spec.traits.longest_login
+        )
 
     @property
     def subjects(self) -> list[str]:
@@ -169,9 +171,9 @@ def _secret_lacking(decided: Decided, secret: Obj | None, observed: Observed, fa
 
 
 def _ca(decided: Decided, observed: Observed) -> str:
-    """The authority that the worker checks the database against, as its owner's Secret has it."""
-    owner = decided.database.owner
-    return text(observed.ref(SECRET, owner, decided.push.metadata.namespace), "ca.crt") if owner else ""
+    """The authority that the worker checks the database against."""
+    authority = decided.database.authority
+    return text(observed.ref(SECRET, authority, decided.push.metadata.namespace), "ca.crt") if authority else ""
 
 
 def _mint(decided: Decided, platform: Platform) -> Action:
@@ -180,7 +182,7 @@ def _mint(decided: Decided, platform: Platform) -> Action:
         "login": decided.login,
         "consumer": decided.consumer,
         "rights": names.rights(platform.bus.stream, decided.consumer),
-        "databaseSecret": decided.database.owner,
+        "authority": decided.database.authority,
         "source": platform.push.source is not None,
         "seller": decided.seller.spec.id,
     }
@@ -196,6 +198,7 @@ def _actions(decided: Decided, subjects: list[str], facts: Facts) -> tuple[Actio
             "shops": decided.shops,
             "login": decided.login,
             "secret": objects.object_name(decided.push.metadata.name),
+            "readers": [names.reader(source) for source in read_by(decided.database.rds, decided.database.name)],
         }
         actions.append(Action("schema", args, deadline_seconds=60))
     # Asking for the consumer mends the stream's settings, too, as far as they can be changed.
@@ -206,7 +209,7 @@ def _actions(decided: Decided, subjects: list[str], facts: Facts) -> tuple[Actio
 
 
 def _worker(decided: Decided, secret: Obj | None, platform: Platform, renewed_for: str) -> objects.Worker:
-    push, external = decided.push, decided.database.rds.spec.external
+    push = decided.push
     content = "\n".join(f"{key}={value}" for key, value in sorted(((secret or {}).get("data") or {}).items()))
     return objects.Worker(
         name=push.metadata.name,
@@ -219,7 +222,7 @@ def _worker(decided: Decided, secret: Obj | None, platform: Platform, renewed_fo
         operator_namespace=platform.namespace,
         bus=platform.bus,
         database=decided.database.rds.metadata.name,
-        external=(external.host, external.port) if external else None,
+        external=decided.database.rds.spec.outside,
         denied_networks=platform.external_databases.denied_networks,
         source=platform.push.source,
         renewed_for=renewed_for,
@@ -242,7 +245,7 @@ def _settings(decided: Decided, platform: Platform, secret: Obj | None) -> dict[
             "engine": database.rds.spec.engine,
             "host": database.host,
             "port": database.port,
-            "database": push.spec.database_name,
+            "database": database.name,
             "usernameFile": f"{objects.SECRET}/username",
             "passwordFile": f"{objects.SECRET}/password",
             "caFile": f"{objects.SECRET}/ca.crt" if checked else None,
@@ -292,6 +295,6 @@ def _gone(push: PushSubscription, observed: Observed, now: datetime) -> Plan:
     if facts.bus.get("consumer"):
         actions.append(Action("forget-consumer", {"consumer": consumer}))
     if facts.login:
-        actions.append(Action("drop-login", {"login": names.login(namespace, name)}))
+        actions.append(Action("drop-login", {"login": facts.login["name"]}))
     conditions = progressing(Reason.DELETING, "its place on the bus and its login are being removed")
     return Plan(conditions=conditions, actions=tuple(actions), released=bool(facts.bus) and not actions)

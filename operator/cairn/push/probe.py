@@ -12,6 +12,7 @@ from typing import Any
 import asyncpg
 
 from cairn.api.conditions import Reason
+from cairn.api.database import read_by
 from cairn.api.dataset import Dataset
 from cairn.api.lookup import parsed
 from cairn.api.platform import Platform
@@ -118,10 +119,9 @@ async def _database(
     push: PushSubscription, observed: Observed, platform: Platform, known: Mapping[str, Dataset]
 ) -> dict[str, Any]:
     try:
-        target = await target_of(push, observed, platform)
-        if target is None:
-            return {}
-        return await _facts(target, push, observed, known)
+        rds = server_of(push, observed)
+        target = await target_of(rds, push, observed, platform) if rds else None
+        return await _facts(rds, target, push, observed, known) if rds and target else {}
     except SqlError as error:
         return {"error": error.reason.value, "message": error.message}
     except asyncpg.PostgresError as error:
@@ -129,41 +129,46 @@ async def _database(
         return {"error": Reason.DATABASE_UNREACHABLE.value, "message": message}
 
 
-async def target_of(push: PushSubscription, observed: Observed, platform: Platform) -> Target | None:
+def server_of(push: PushSubscription, observed: Observed) -> SellerRDS | None:
+    live = observed.ref(SELLERRDS, push.spec.database_ref.name, push.metadata.namespace)
+    rds = parsed(SellerRDS, live) if live else None
+    return rds if isinstance(rds, SellerRDS) else None
+
+
+async def target_of(rds: SellerRDS, push: PushSubscription, observed: Observed, platform: Platform) -> Target | None:
     """The operator's way into the subscription's database; None while there is none."""
-    namespace, name = push.metadata.namespace, push.spec.database_ref.name
-    live = observed.ref(SELLERRDS, name, namespace)
-    rds = parsed(SellerRDS, live) if live else ()
-    if not isinstance(rds, SellerRDS):
+    database = rds.spec.traits.pushed_into or push.spec.database_name
+    if database is None:
         return None
-    pod = observed.ref(POD, f"{name}-0", namespace)
+    namespace = push.metadata.namespace
+    pod = observed.ref(POD, f"{rds.metadata.name}-0", namespace)
     denied = platform.external_databases.denied_networks
-    return await way_in(
-        rds, lambda secret: observed.ref(SECRET, secret, namespace), pod, denied, push.spec.database_name
-    )
+    return await way_in(rds, lambda secret: observed.ref(SECRET, secret, namespace), pod, denied, database)
 
 
 async def _facts(
-    target: Target, push: PushSubscription, observed: Observed, known: Mapping[str, Dataset]
+    rds: SellerRDS, target: Target, push: PushSubscription, observed: Observed, known: Mapping[str, Dataset]
 ) -> dict[str, Any]:
     owner = decide.seller(push, observed)
     shops = decide.shops(push, owner) if not isinstance(owner, tuple) else {}
     secret = observed.child(SECRET, objects.object_name(push.metadata.name), push.metadata.namespace)
     asked = Asked(
-        push.spec.database_name,
+        target.database,
         tuple(known[name] for name in sorted(set(push.spec.datasets)) if name in known),
         shops if isinstance(shops, dict) else {},
-        names.login(push.metadata.namespace, push.metadata.name),
+        names.login(push.metadata.namespace, push.metadata.name, rds.spec.traits.longest_login),
         text(secret, "password"),
-        (names.reader(push.spec.database_name),),
+        tuple(names.reader(source) for source in read_by(rds, target.database)),
     )
-    found = await engine("postgresql").look(target, asked)
+    found = await engine(rds.spec.engine).look(target, asked)
     return {
         "missing": list(found.missing),
         "drift": list(found.drift),
         "quarantined": found.quarantined,
         "tables": list(found.tables),
-        "login": {"ours": found.login.ours, "password": found.login.opens} if found.login else None,
+        "login": {"name": asked.login, "ours": found.login.ours, "password": found.login.opens}
+        if found.login
+        else None,
         "granted": found.granted,
         "weak": list(found.weak),
         "proof": found.proof,

@@ -23,9 +23,10 @@ from cairn.rds.certificates import new_ca, new_certificate
 from cairn.rds.credentials import Login
 from cairn.rds.probe import target_of
 from cairn.sql.errors import SqlError
-from cairn.sql.logins import grant_connect, hold, refuse_others, reload_config
-from cairn.sql.postgresql import Connection, connect
-from cairn.sql.roles import ensure_database, ensure_role
+from cairn.sql.logins import reload_config
+from cairn.sql.postgresql import Target, connect
+from cairn.sql.server.engine import Account
+from cairn.sql.server.engines import server
 
 EARLIER_AUTHORITIES = 2
 """So many stay known beside a new one."""
@@ -95,7 +96,7 @@ async def _mint_login(action: Action, scene: Scene) -> None:
     args = action.args
     login = Login(args["secret"], args["role"], args["username"], args["database"])
     live = await scene.io.get(scene.secret_ref(login.secret))
-    address = Address(args["host"], args["port"], await _ca(scene))
+    address = Address(args["host"], args["port"], await _ca(scene), scene.rds.spec.engine)
     password = text(live, "password") or secrets.token_urlsafe(24)
     made = credentials.connection(login, address, password)
     await _write(scene, login.secret, live, {key: value.encode() for key, value in made.items()})
@@ -150,18 +151,10 @@ async def _restart(action: Action, scene: Scene) -> None:
 
 async def _database(action: Action, scene: Scene) -> None:
     args = action.args
-    passwords = [await _password(scene, args[key]) for key in ("ownerSecret", "readerSecret")]
-    conn = await _connection(scene)
+    owner = Account(args["owner"], args["database"], await _password(scene, args["ownerSecret"]))
+    reader = Account(args["reader"], args["database"], await _password(scene, args["readerSecret"]), reader=True)
     me = f"{scene.namespace}/{scene.name}"
-    try:
-        await refuse_others(conn, args["database"], me)
-        await ensure_role(conn, args["owner"], password=passwords[0])
-        await ensure_role(conn, args["reader"], password=passwords[1])
-        await ensure_database(conn, args["database"], args["owner"])
-        await grant_connect(conn, args["database"], args["reader"])
-        await hold(conn, args["database"], me)
-    finally:
-        await conn.close(timeout=2)
+    await server(scene.rds.spec.engine).settle(await _target(scene), me, owner, reader)
 
 
 async def _password(scene: Scene, name: str) -> str:
@@ -175,18 +168,18 @@ async def _password(scene: Scene, name: str) -> str:
 
 
 async def _reload(action: Action, scene: Scene) -> None:
-    conn = await _connection(scene)
+    conn = await connect(await _target(scene), timeout=5)
     try:
         await reload_config(conn)
     finally:
         await conn.close(timeout=2)
 
 
-async def _connection(scene: Scene) -> Connection:
+async def _target(scene: Scene) -> Target:
     target = await target_of(scene.rds, scene.observed, scene.platform)
     if target is None:
         raise ActionError(Reason.DATABASE_NOT_READY, "the server is not ready")
-    return await connect(target, timeout=5)
+    return target
 
 
 DEEDS: Mapping[str, Callable[[Action, Scene], Awaitable[None]]] = {

@@ -17,6 +17,7 @@ from typing import Any
 
 from cairn.api.conditions import Condition, Reason, not_ready, progressing, ready
 from cairn.api.database import Address
+from cairn.api.engines import Traits
 from cairn.api.resources import Obj
 from cairn.engine.kind import Action, Observed
 from cairn.rds.credentials import Login
@@ -73,17 +74,15 @@ def _stands(owner: Login, reader: Login, facts: Mapping[str, Any]) -> bool:
     return opened and connects and kept and (facts.get("databases") or {}).get(owner.database) == owner.username
 
 
-def _foreign(owner: Login, reader: Login, facts: Mapping[str, Any]) -> str:
+def _foreign(owner: Login, reader: Login, facts: Mapping[str, Any], traits: Traits) -> str:
     """What has the name of something we would make and is somebody else's; empty where nothing has."""
     kept_for = str((facts.get("comments") or {}).get(owner.database) or "")
     if kept_for.startswith(HOLDER) and kept_for != f"{HOLDER}{facts.get('me')}":
         return f"database {owner.database} is kept for SellerRDS {kept_for.removeprefix(HOLDER)}: name another"
     held_by = (facts.get("databases") or {}).get(owner.database)
     if held_by is not None and held_by != owner.username:
-        return (
-            f"database {owner.database} exists and belongs to {held_by}: name another, or hand it over with "
-            f"ALTER DATABASE {owner.database} OWNER TO {owner.username}"
-        )
+        remedy = traits.hand_over.format(database=owner.database, owner=owner.username)
+        return f"database {owner.database} exists and belongs to {held_by}: {remedy}"
     for login in (owner, reader):
         role = (facts.get("roles") or {}).get(login.username)
         if role is not None and not role.get("ours"):
@@ -96,7 +95,7 @@ def standing(logins: Iterable[Login], observed: Observed) -> list[str]:
     return sorted(owner.database for owner, reader in pairs(logins) if _stands(owner, reader, facts))
 
 
-def actions(logins: Iterable[Login], observed: Observed) -> list[Action]:
+def actions(logins: Iterable[Login], observed: Observed, traits: Traits) -> list[Action]:
     """Databases, roles and passwords that are not as they should be; what is somebody else's is left alone."""
     facts = facts_of(observed)
     if not facts:
@@ -113,11 +112,11 @@ def actions(logins: Iterable[Login], observed: Observed) -> list[Action]:
             },
         )
         for owner, reader in pairs(logins)
-        if not _stands(owner, reader, facts) and not _foreign(owner, reader, facts)
+        if not _stands(owner, reader, facts) and not _foreign(owner, reader, facts, traits)
     ]
 
 
-def state(logins: Iterable[Login], observed: Observed) -> tuple[Condition, ...]:
+def state(logins: Iterable[Login], observed: Observed, traits: Traits) -> tuple[Condition, ...]:
     """Ready or not, by what the server told."""
     if error := error_of(observed):
         return not_ready(*error)
@@ -127,7 +126,7 @@ def state(logins: Iterable[Login], observed: Observed) -> tuple[Condition, ...]:
     if facts.get("inRecovery"):
         return progressing(Reason.PROGRESSING, "the server is recovering and takes no writes yet")
     found = pairs(logins)
-    if foreign := next((text for owner, reader in found if (text := _foreign(owner, reader, facts))), ""):
+    if foreign := next((text for owner, reader in found if (text := _foreign(owner, reader, facts, traits))), ""):
         return not_ready(Reason.CONFLICT, foreign)
     if waiting := [owner.database for owner, reader in found if not _stands(owner, reader, facts)]:
         return progressing(Reason.PROGRESSING, f"databases are being set up: {', '.join(waiting)}")

@@ -27,17 +27,23 @@ def plan_external(rds: SellerRDS, observed: Observed, now: datetime, platform: P
     logins = credentials.logins(rds.metadata.name, rds.metadata.namespace, names, observed)
     facts = databases.facts_of(observed)
     # Nothing is minted for a server that was never reached: its name may be wrong.
-    actions = (*_minting(rds, external, logins, observed), *databases.actions(logins, observed)) if facts else ()
+    actions = (
+        (*_minting(rds, external, logins, observed), *databases.actions(logins, observed, rds.spec.traits))
+        if facts
+        else ()
+    )
     return Plan(
         status=_status(rds, external, logins, observed),
-        conditions=_conditions(logins, observed, minting=bool(actions)),
+        conditions=_conditions(rds, logins, observed, minting=bool(actions)),
         actions=tuple(actions),
         next=databases.look_again(observed, now),
     )
 
 
-def _conditions(logins: tuple[Login, ...], observed: Observed, *, minting: bool) -> tuple[Condition, ...]:
-    state = databases.state(logins, observed)
+def _conditions(
+    rds: SellerRDS, logins: tuple[Login, ...], observed: Observed, *, minting: bool
+) -> tuple[Condition, ...]:
+    state = databases.state(logins, observed, rds.spec.traits)
     if minting and state[0].status:
         state = progressing(Reason.PROGRESSING, "connection Secrets are being made")
     return (*state, *databases.durability(observed))
@@ -97,7 +103,7 @@ def _identity_wrong(rds: SellerRDS, observed: Observed) -> tuple[Condition, ...]
 def _address(rds: SellerRDS, external: External, observed: Observed) -> Address:
     ca = external.ca_secret_ref
     secret = observed.ref(SECRET, ca.name, rds.metadata.namespace) if ca else None
-    return Address(external.host, external.port, text(secret, "ca.crt"))
+    return Address(external.host, rds.spec.port, text(secret, "ca.crt"), rds.spec.engine)
 
 
 def _minting(rds: SellerRDS, external: External, logins: tuple[Login, ...], observed: Observed) -> tuple[Action, ...]:
@@ -117,6 +123,6 @@ def _status(rds: SellerRDS, external: External, logins: tuple[Login, ...], obser
             found[key] = str(fact)
     if facts:
         found["databases"] = databases.standing(logins, observed)
-    found["endpoint"] = {"host": external.host, "port": external.port}
+    found["endpoint"] = {"host": external.host, "port": rds.spec.port}
     found["secrets"] = databases.secrets_status(rds.metadata.name, logins, external.admin_secret_ref.name)
     return found

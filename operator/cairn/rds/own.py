@@ -219,7 +219,7 @@ def _actions(case: Case, now: datetime) -> tuple[Action, ...]:
         cpu, memory = case.change.ask
         actions.append(Action("resize", {"pod": case.pod_name, "cpu": cpu, "memory": memory}))
     if pods.is_ready(case.pod):
-        actions += databases.actions(case.logins, case.observed)
+        actions += databases.actions(case.logins, case.observed, case.rds.spec.traits)
         if (due := _reload_at(case)) and due <= now:
             actions.append(Action("reload"))
     return tuple(actions)

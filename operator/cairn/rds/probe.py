@@ -6,10 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import asyncpg
-
 from cairn.api import pods
-from cairn.api.conditions import Reason
 from cairn.api.platform import Platform
 from cairn.api.resources import POD, SECRET, Obj
 from cairn.api.secrets import raw, text
@@ -18,12 +15,10 @@ from cairn.engine.kind import Observed
 from cairn.rds import config, credentials
 from cairn.rds.databases import FACTS
 from cairn.sql.errors import SqlError
-from cairn.sql.facts import server_facts
-from cairn.sql.logins import comments, current_settings, loaded_at, may_connect, passwords_open
-from cairn.sql.postgresql import Connection, Target, connect
+from cairn.sql.postgresql import Target
 from cairn.sql.reach import admin_target
-
-CONNECT_SECONDS = 4.0
+from cairn.sql.server.engine import Account, Asked
+from cairn.sql.server.engines import server
 
 
 async def probe(rds: SellerRDS, observed: Observed, platform: Platform) -> Mapping[str, Any]:
@@ -34,16 +29,9 @@ async def probe(rds: SellerRDS, observed: Observed, platform: Platform) -> Mappi
         target = await target_of(rds, observed, platform)
         if target is None:
             return {}
-        conn = await connect(target, timeout=CONNECT_SECONDS, statement_timeout_ms=4000)
-        try:
-            return {FACTS: await _facts(conn, target, rds, observed)}
-        finally:
-            await conn.close(timeout=1)
+        return {FACTS: await server(rds.spec.engine).look(target, _asked(rds, observed))}
     except SqlError as error:
         return {FACTS: {"error": error.reason.value, "message": error.message}}
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
-        message = f"the server broke off: {str(error) or type(error).__name__}"
-        return {FACTS: {"error": Reason.DATABASE_UNREACHABLE.value, "message": message}}
 
 
 async def target_of(rds: SellerRDS, observed: Observed, platform: Platform) -> Target | None:
@@ -76,29 +64,18 @@ def _external(rds: SellerRDS, observed: Observed) -> tuple[Obj | None, bytes | N
     return admin, raw(ca, "ca.crt") or None, None
 
 
-async def _facts(conn: Connection, target: Target, rds: SellerRDS, observed: Observed) -> dict[str, Any]:
-    found = await server_facts(conn)
+def _asked(rds: SellerRDS, observed: Observed) -> Asked:
     namespace = rds.metadata.namespace
-    names = (database.name for database in rds.spec.databases)
-    logins = credentials.logins(rds.metadata.name, namespace, names, observed)
-    wanted = {
-        login.username: (text(observed.child(SECRET, login.secret, namespace), "password"), login.database)
+    logins = credentials.logins(
+        rds.metadata.name, namespace, (database.name for database in rds.spec.databases), observed
+    )
+    accounts = (
+        Account(
+            login.username,
+            login.database,
+            text(observed.child(SECRET, login.secret, namespace), "password"),
+            reader=login.role == "reader",
+        )
         for login in logins
-        if login.username in found.roles
-    }
-    open_ = await passwords_open(conn, target, wanted)
-    pairs = [(login.username, login.database) for login in logins if login.role == "reader"]
-    connects = await may_connect(conn, pairs)
-    return {
-        "me": f"{namespace}/{rds.metadata.name}",
-        "version": found.version,
-        "systemIdentifier": found.system_identifier,
-        "inRecovery": found.in_recovery,
-        "databases": dict(found.databases),
-        "roles": {name: {"ours": found.roles[name].ours, "password": open_.get(name, False)} for name in wanted},
-        "connect": sorted(f"{role}@{database}" for role, database in connects),
-        "comments": await comments(conn),
-        "weak": list(found.weak),
-        "loadedAt": await loaded_at(conn),
-        "parameters": await current_settings(conn, config.sized(0, 0, 0)),
-    }
+    )
+    return Asked(f"{namespace}/{rds.metadata.name}", tuple(accounts), tuple(config.sized(0, 0, 0)))

@@ -30,7 +30,9 @@ def _state(case: Case) -> tuple[Condition, ...]:
         return progressing(Reason.STOPPED, "the server is being stopped")
     cpu, memory = case.force.size
     needs = {"requests.cpu": cpu, "limits.cpu": cpu, "requests.memory": memory, "limits.memory": memory}
-    return pods.trouble(case.pod, case.claim, case.quota, needs) or databases.state(case.logins, case.observed)
+    return pods.trouble(case.pod, case.claim, case.quota, needs) or databases.state(
+        case.logins, case.observed, case.rds.spec.traits
+    )
 
 
 def status(case: Case, cost: Obj) -> Obj:

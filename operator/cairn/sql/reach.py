@@ -17,7 +17,6 @@ from cairn.sql.errors import SqlError
 from cairn.sql.postgresql import Target
 
 Networks = Sequence[IPv4Network | IPv6Network]
-PORT = 5432
 WITH_IPV4 = (IPv6Network("64:ff9b::/96"), IPv6Network("::/96"))
 """NAT64 and the old IPv4-compatible addresses: the last four bytes are an IPv4 address."""
 
@@ -28,24 +27,27 @@ async def admin_target(
     ca: bytes | None,
     denied: Networks,
     *,
-    database: str = "postgres",
+    database: str | None = None,
     pod_address: str | None = None,
 ) -> Target:
     """The operator's own way in.
 
+    database: to begin in, by default the engine's own
     admin: username and password; ca: PEM that an own server, or an external one by VerifyCA, is checked against
     pod_address: of an own server's pod, which answers before its Service does
 
     SqlError(DatabaseAddressRefused, DatabaseUnreachable) for an external host.
     """
+    database = rds.spec.traits.admin_database if database is None else database
     user, password = (admin.get(key, b"").decode("utf-8", "replace") for key in ("username", "password"))
     external = rds.spec.external
     if external is None:
         host = f"{rds.metadata.name}.{rds.metadata.namespace}.svc"
-        return Target(host, PORT, database, user, password, ca=ca, address=pod_address)
-    address = await allowed_address(external.host, external.port, denied)
+        return Target(host, rds.spec.port, database, user, password, ca=ca, address=pod_address)
+    port = rds.spec.port
+    address = await allowed_address(external.host, port, denied)
     checked = ca if external.tls == "VerifyCA" else None
-    return Target(external.host, external.port, database, user, password, checked, verify_host=False, address=address)
+    return Target(external.host, port, database, user, password, checked, verify_host=False, address=address)
 
 
 async def way_in(

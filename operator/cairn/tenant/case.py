@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cairn.api.conditions import Reason, not_ready
-from cairn.api.database import Database, database_of
+from cairn.api.database import Database, shared_database
 from cairn.api.integrationtenant import IntegrationTenant
 from cairn.api.lookup import Wrong, own_shops, parsed, seller_in_order, seller_ref
 from cairn.api.platform import Platform
@@ -84,7 +84,7 @@ def database_of_tenant(tenant: IntegrationTenant, observed: Observed) -> Databas
     """Without spec.databaseName it stays what it was found to be: another one may be added beside it."""
     name = tenant.spec.database_ref.name
     wanted = tenant.spec.database_name or tenant.status.database
-    return database_of(name, wanted, observed.ref(SELLERRDS, name, tenant.metadata.namespace))
+    return shared_database(name, wanted, observed.ref(SELLERRDS, name, tenant.metadata.namespace))
 
 
 def older(tenant: IntegrationTenant, observed: Observed) -> str:

@@ -61,8 +61,7 @@ def _passing(case: Case, app: AppCase) -> Iterator[Obj]:
     denied = case.platform.external_databases.denied_networks
     if app.state in CONNECTS:
         rds = case.database.rds
-        external = (rds.spec.external.host, rds.spec.external.port) if rds.spec.external else None
-        yield objects.way_to_database(app.home, rds.metadata.name, case.namespace, external, denied)
+        yield objects.way_to_database(app.home, rds.metadata.name, case.namespace, rds.spec.outside, denied)
     sign_on = case.platform.identity
     if sign_on.issuer and sign_on.networks:
         yield objects.way_to_sign_on(app.home, sign_on.issuer, sign_on.networks)

@@ -16,6 +16,7 @@ from cairn.api.validate import IN_WORDS, Path, defaulted, dotted, findings
 from objects.cases import cases
 
 SAMPLES = [obj for case in cases("rules", "valid") for obj in case.objects]
+SOUND = [obj for case in cases("rules", "valid") if case.passes for obj in case.objects]
 JUNK: list[Any] = [
     None,
     True,
@@ -68,7 +69,7 @@ def test_findings_of_anything_are_findings_and_no_exception(new: Obj, old: Obj) 
         assert dotted(finding.path[:1]) in finding.message
 
 
-@given(st.sampled_from(SAMPLES))
+@given(st.sampled_from(SOUND))
 def test_defaulted_twice_is_defaulted_once(obj: Obj) -> None:
     schema = BY_KIND[obj["kind"]].schema()
     once = defaulted(schema, obj)

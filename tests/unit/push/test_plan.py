@@ -29,7 +29,7 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 NAMESPACE = "seller-2088"
 KIND = PushSubscriptionKind(Platform())
 CA = "-----BEGIN CERTIFICATE-----"
-LOGIN = names.login(NAMESPACE, "orders")
+LOGIN = names.login(NAMESPACE, "orders", 63)
 SUBJECTS = ["push.2088.55501.refunds", "push.2088.55501.trades"]
 
 
@@ -106,7 +106,7 @@ def facts(bus: Obj | None = None, database: Obj | None = None) -> Obj:
         "drift": [],
         "quarantined": 0,
         "tables": ["sys_info.jdp_tb_trade", "platform.trades"],
-        "login": {"ours": True, "password": True},
+        "login": {"name": LOGIN, "ours": True, "password": True},
         "granted": True,
     }
     return {"bus": {"account": "AKEY", "consumer": consumer} | (bus or {}), "database": stands | (database or {})}
@@ -416,6 +416,7 @@ def test_push_in_deletion_stops_its_worker_first() -> None:
 def test_push_in_deletion_then_leaves_bus_and_database() -> None:
     got = plan(push(deleting=True), seen(credentials()))
     assert [action.name for action in got.actions] == ["forget-consumer", "drop-login"]
+    assert got.actions[1].args == {"login": LOGIN}
     assert not got.released
 
 
@@ -450,9 +451,11 @@ def test_subjects_of_a_subscription_are_each_shop_with_each_dataset() -> None:
     assert names.consumer("seller-2088", "orders") == "seller-2088--orders"
 
 
-def test_logins_differ_between_namespaces_and_fit_postgresql() -> None:
-    assert names.login("a", "orders") != names.login("b", "orders")
-    assert len(names.login("a" * 63, "b" * 40)) <= 63
+@pytest.mark.parametrize("longest", [63, 32])
+def test_logins_differ_between_namespaces_and_names_and_fit_the_engine(longest: int) -> None:
+    assert names.login("a", "orders", longest) != names.login("b", "orders", longest)
+    assert names.login("a", "b" * 39 + "c", longest) != names.login("a", "b" * 40, longest)
+    assert len(names.login("a" * 63, "b" * 40, longest)) <= longest
 
 
 def test_wants_follow_what_was_seen() -> None:

@@ -97,7 +97,8 @@ async def test_first_authority_comes_alone() -> None:
 
 async def test_password_that_no_verifier_can_be_made_of_names_its_secret_and_nothing_of_itself() -> None:
     io = Secrets(world.secret("shop-db-owner", password="pässwort"))
-    args = {"ownerSecret": "shop-db-owner", "readerSecret": "shop-db-reader"}
+    args = {"database": "shop", "owner": "shop_owner", "reader": "shop_reader"}
+    args |= {"ownerSecret": "shop-db-owner", "readerSecret": "shop-db-reader"}
     with pytest.raises(ActionError, match="Secret shop-db-owner") as caught:
         await do(Action("database", args), io)
     assert caught.value.reason is Reason.ACTION_FAILED

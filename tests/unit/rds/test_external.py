@@ -66,6 +66,16 @@ def test_external_makes_databases_roles_and_secrets_and_no_pod() -> None:
     assert got.children == ()
 
 
+@pytest.mark.parametrize(("engine", "version", "port"), [("postgresql", "17", 5432), ("mysql", "8.4", 3306)])
+def test_port_that_is_not_named_is_the_engines_own(engine: str, version: str, port: int) -> None:
+    obj = external()
+    obj["spec"] |= {"engine": engine, "version": version}
+    del obj["spec"]["external"]["port"]
+    got = plan(obj, seen(refs=REFS, found=world.facts(databases={}, roles={}, connect=[])))
+    assert got.status["endpoint"]["port"] == port
+    assert {action.args["port"] for action in got.actions if action.name == "mint-login"} == {port}
+
+
 def test_external_that_stands_is_ready() -> None:
     got = plan(external(), seen(*made(), refs=REFS, found=world.facts()))
     assert [entry.reason for entry in got.conditions] == [Reason.READY]

@@ -396,3 +396,14 @@ def test_stopped_database_is_named() -> None:
     me = tenant(stands())
     refs = (*(one for one in LIVE if one["kind"] != "SellerRDS"), rds(ready="False"))
     assert shown(plan(me, seen(*refs, me=me)))[0] == ("Ready", False, "DatabaseNotReady")
+
+
+def test_tenant_on_an_engine_whose_data_can_not_be_shared_is_refused() -> None:
+    me = tenant()
+    external = {"host": "db.example.com", "adminSecretRef": {"name": "them"}, "tls": "Require"}
+    theirs = rds(engine="mysql", version="8.4", planRef=None, external=external)
+    got = plan(me, seen(*(one for one in LIVE if one["kind"] != "SellerRDS"), theirs, me=me))
+    assert shown(got)[:2] == [("Ready", False, "InvalidSpec"), ("Stalled", True, "InvalidSpec")]
+    assert "spec.databaseRef: SellerRDS shop-db is MySQL or MariaDB" in got.conditions[0].message
+    assert "of engine postgresql" in got.conditions[0].message
+    assert got.actions == ()

@@ -8,7 +8,7 @@ export PYTHONPATH := $(CURDIR)/operator
 export PYTHONDONTWRITEBYTECODE := 1
 CAIRN := $(PY) -m cairn
 PYTEST := $(PY) -m pytest -q
-DATA_PACKAGES := postgresql libfaketime
+DATA_PACKAGES := postgresql libfaketime iproute2 iptables
 
 .DEFAULT_GOAL := help
 .PHONY: help env lint format test test-unit test-cluster test-data faults mutants test-engines test-pods demo demo-down demo-promotion demo-promotion-down demo-tenant demo-tenant-down bench-promotion bench-reconcile bench-push crds lock clean data-packages
@@ -64,7 +64,7 @@ test-engines: env ## shared data on MariaDB and MySQL, and on PostgreSQL 15, 17 
 	  CAIRN_TEST_POSTGRESQL=$$version $(STEP) "PostgreSQL $$version" $(PYTEST) tests/data/share tests/data/test_sql_*.py || exit 1; done
 
 data-packages:
-	@scripts/ensure-debian-packages.sh --why "a real PostgreSQL and wrong clocks for the data tests" $(DATA_PACKAGES)
+	@scripts/ensure-debian-packages.sh --why "a real PostgreSQL, wrong clocks and cut networks for the data tests" $(DATA_PACKAGES)
 
 demo: env ## the main job on a cluster of its own: real orders into a seller's database, with faults
 	@$(PY) -m demo.run $(if $(ORDERS),--orders $(ORDERS))

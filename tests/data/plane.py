@@ -68,12 +68,14 @@ class Program:
 
     def __init__(self, name: str, arguments: list[str], home: Path, port: int) -> None:
         self.name, self.port, self._arguments = name, port, arguments
+        self.entering: list[str] = []
+        """How its command begins, where it is not to run as everything else does."""
         self.log = home / f"{name}.log"
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         path = os.pathsep.join([str(TREE / "operator"), str(TREE / "tests")])
-        command = ["setpriv", "--pdeathsig", "KILL", sys.executable, *self._arguments]
+        command = ["setpriv", "--pdeathsig", "KILL", *self.entering, sys.executable, *self._arguments]
         with self.log.open("ab") as log:
             environment = os.environ | {"PYTHONPATH": path}
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -12,6 +13,8 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -158,6 +161,15 @@ class NatsServer:
         if self.process is None or self.process.poll() is not None:
             raise RuntimeError(f"nats-server ended: {self.log.read_text()[-2000:]}")
         return answers(self.port)
+
+    def health(self) -> int:
+        """What its monitor answers the kubelet."""
+        found = re.findall(r"http monitor on (\S+)", self.log.read_text())
+        try:
+            with urllib.request.urlopen(f"http://{found[-1]}/healthz", timeout=5) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
 
     def kill(self) -> None:
         """kill -9."""

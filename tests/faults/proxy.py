@@ -12,14 +12,23 @@ from collections.abc import Callable
 
 
 class Proxy:
-    """Forwards TCP on loopback. `delay`: seconds that each piece waits. Held: bytes go nowhere, and nobody is told."""
+    """Forwards TCP on loopback. `delay`: seconds that each piece waits. Held: bytes go nowhere, and nobody is told.
 
-    def __init__(self, port: int) -> None:
-        self.target, self.delay, self.refuse = port, 0.0, False
+    listener, connect: other ways in and out than loopback
+    """
+
+    def __init__(
+        self,
+        port: int,
+        listener: socket.socket | None = None,
+        connect: Callable[[], socket.socket] | None = None,
+    ) -> None:
+        self.delay, self.refuse = 0.0, False
+        self._connect = connect or (lambda: socket.create_connection(("127.0.0.1", port), timeout=5))
         self._flowing = threading.Event()
         self._flowing.set()
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = listener or socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
         self._threads = list[threading.Thread]()
         self._spawn(self._accept)
@@ -67,7 +76,7 @@ class Proxy:
                 client.close()
                 continue
             try:
-                server = socket.create_connection(("127.0.0.1", self.target), timeout=5)
+                server = self._connect()
             except OSError:
                 client.close()
                 continue

@@ -66,7 +66,7 @@ async def connect(
                 max_reconnect_attempts=-1,
                 reconnect_time_wait=1,
                 connect_timeout=3,
-                ping_interval=10,
+                ping_interval=5,
                 max_outstanding_pings=2,
             )
     except (OSError, TimeoutError, NatsError) as error:

@@ -58,6 +58,11 @@ class Puller:
         self._reconnects = client.stats["reconnects"]
         self.stalls = 0
 
+    @property
+    def connected(self) -> bool:
+        """Whether the server is there, as far as is known: a silent one is given up within 20 s."""
+        return self._client.is_connected
+
     async def start(self) -> ConsumerFacts:
         """Subscribe, and say how far the consumer is. BusError where there is none.
 
@@ -110,7 +115,7 @@ class Puller:
 
     def _look(self, silence: int) -> None:
         """Ask again when neither message nor heartbeat came for two heartbeats' time."""
-        if self._client.is_closed or self._client.stats["reconnects"] != self._reconnects:
+        if not self.connected or self._client.stats["reconnects"] != self._reconnects:
             raise BusError("the connection was lost, and messages or acknowledgements with it")
         if silence >= 2 * HEARTBEAT_SECONDS:
             self.stalls += 1

@@ -45,7 +45,7 @@ class Worker:
         self._puller: Puller | None = None
         self._foreign: set[str] = set()
         self._pace = Pace()
-        metrics.unreachable("bus").set_function(lambda: self._puller is None)
+        metrics.unreachable("bus").set_function(lambda: not self._pulling)
         metrics.unreachable("database").set_function(lambda: bool(self.held()))
 
     @property
@@ -59,7 +59,11 @@ class Worker:
     @property
     def ready(self) -> bool:
         """Pulling, and no lane is held up by its database."""
-        return self._puller is not None and all(lane.applier.held is None for lane in self._lanes.values())
+        return self._pulling and all(lane.applier.held is None for lane in self._lanes.values())
+
+    @property
+    def _pulling(self) -> bool:
+        return self._puller is not None and self._puller.connected
 
     def stuck(self) -> str | None:
         """Why a restart would help; None while each lane that has work ends an attempt now and then."""

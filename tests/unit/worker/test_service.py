@@ -100,7 +100,7 @@ class StubPuller:
     """Of a connection that is gone, or not."""
 
     def __init__(self, *, gone: bool = False) -> None:
-        self.gone = gone
+        self.gone, self.connected = gone, True
         self.kept = self.acknowledged = 0
         self.stalls = 0
 
@@ -208,8 +208,12 @@ async def test_lane_is_late_by_what_it_has_not_written_and_an_idle_one_by_nothin
 async def test_what_gives_no_answer_is_unreachable(tmp_path: Path) -> None:
     worker, metrics = assemble(config(tmp_path))
     assert level(metrics, "unreachable", what="bus") == 1
-    worker._puller = cast("Puller", StubPuller())
+    puller = StubPuller()
+    worker._puller = cast("Puller", puller)
     assert level(metrics, "unreachable", what="bus") == 0
+    puller.connected = False
+    assert (level(metrics, "unreachable", what="bus"), worker.ready) == (1, False)
+    puller.connected = True
     assert level(metrics, "unreachable", what="database") == 0
     worker.lanes["trades"].applier._note(ConnectionRefusedError(), Fault.TRANSIENT)
     assert level(metrics, "unreachable", what="database") == 1

@@ -79,6 +79,43 @@ def made(charted: Charted, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]
             },
             id="erase",
         ),
+        pytest.param(
+            ("replay", "push/orders", "--datasets", "trades", "--ids", "17,18"),
+            {
+                "action": "replay",
+                "target": ("PushSubscription", "orders"),
+                "args": {"datasets": ["trades"], "ids": [17, 18]},
+            },
+            id="replay",
+        ),
+        pytest.param(
+            ("discard", "push/orders", "--reason", "BAD_JSON", "--because", "tests", "--confirm", "orders"),
+            {
+                "action": "discard",
+                "target": ("PushSubscription", "orders"),
+                "args": {"reason": "BAD_JSON", "because": "tests"},
+                "confirm": "orders",
+            },
+            id="discard",
+        ),
+        pytest.param(
+            ("audit", "push/orders", "--since", "2026-11-11T00:00:00+08:00", "--depth", "light", "--no-repair"),
+            {
+                "action": "audit",
+                "target": ("PushSubscription", "orders"),
+                "args": {"since": "2026-11-11T00:00:00+08:00", "depth": "light", "repair": False},
+            },
+            id="audit",
+        ),
+        pytest.param(
+            ("backfill", "push/orders", "--since", "2026-11-01T00:00:00Z", "--until", "2026-11-11T00:00:00Z"),
+            {
+                "action": "backfill",
+                "target": ("PushSubscription", "orders"),
+                "args": {"since": "2026-11-01T00:00:00+00:00", "until": "2026-11-11T00:00:00+00:00"},
+            },
+            id="backfill",
+        ),
     ],
 )
 def test_verb_writes_an_operation(
@@ -102,6 +139,15 @@ def test_verb_writes_an_operation(
         pytest.param(("restore", "shop", "eve", "--confirm", "both"), "--confirm shop", id="confirmed-wrongly"),
         pytest.param(("erase", "itenant/main", "--shop", "1", "--ouid", "A"), "--confirm main", id="erase-unconfirmed"),
         pytest.param(("erase", "svm/shop", "--shop", "1", "--ouid", "A"), "is for itenant/NAME", id="erase-a-machine"),
+        pytest.param(("replay", "svm/shop"), "is for push/NAME", id="replay-of-a-machine"),
+        pytest.param(
+            ("discard", "push/orders", "--ids", "1", "--because", "x"), "--confirm orders", id="discard-unconfirmed"
+        ),
+        pytest.param(
+            ("backfill", "push/orders", "--since", "2026-11-02T00:00:00Z", "--until", "2026-11-01T00:00:00Z"),
+            "spec.args.until is not after since",
+            id="empty-span",
+        ),
         pytest.param(("stop", "svm/shop", "-n", "kube-system"), "forbidden", id="no-right"),
         pytest.param(("stop", "shop", "-n", "kube-system"), "write its kind too", id="no-right-to-look"),
     ],

@@ -7,23 +7,17 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from cairn.api.base import NAME_LENGTH, CustomObject, EntryName, Model, ObjectName, ShopId, Status
+from cairn.api.base import NAME_LENGTH, Count, CustomObject, EntryName, Model, ObjectName, ShopId, Status, listed
+from cairn.api.operation_rules import ARGS_RULES, SPEC_RULES
+from cairn.api.pushsubscription import DatasetName
 from cairn.api.rules import Rule
 from cairn.api.schedule import Moment
-
-ACTIONS = {
-    "SellerVM": ("clone", "restart", "restore", "snapshot", "start", "stop"),
-    "SellerRDS": ("restart", "start", "stop"),
-    "IntegrationTenant": ("erase",),
-}
-"""What can be done to what."""
-_CONFIRMED = ("restore", "erase")
 
 
 class Target(Model):
     """What it is done to, in the same namespace."""
 
-    kind: Literal["IntegrationTenant", "SellerRDS", "SellerVM"]
+    kind: Literal["IntegrationTenant", "PushSubscription", "SellerRDS", "SellerVM"]
     """Kind of the resource."""
     name: ObjectName
     """Name of the resource."""
@@ -31,6 +25,8 @@ class Target(Model):
 
 class Args(Model):
     """What the deed needs beside its target."""
+
+    rules: ClassVar[tuple[Rule, ...]] = ARGS_RULES
 
     snapshot: ObjectName | None = None
     """For restore: the VolumeSnapshot that the stopped machine's disk is made from."""
@@ -40,68 +36,29 @@ class Args(Model):
     """For erase: the buyer, by the ouid in that shop."""
     name: EntryName | None = None
     """For clone: name of the new SellerVM. For snapshot: name of the snapshot, by default the Operation's."""
-
-
-def _spec_immutable() -> Rule:
-    return Rule(
-        name="spec-immutable",
-        field="target",
-        cel="self == oldSelf",
-        twin=lambda new, old: new == old,
-        message="spec of an Operation can't be changed: it is one deed; make another one",
-        reason="FieldValueForbidden",
-    )
-
-
-SPEC_RULES = (
-    _spec_immutable(),
-    Rule(
-        name="action-of-the-kind",
-        field="action",
-        cel=" || ".join(
-            f"(self.target.kind == '{kind}' && self.action in {list(known)})" for kind, known in ACTIONS.items()
-        ),
-        twin=lambda new, _: new["action"] in ACTIONS[new["target"]["kind"]],
-        message="spec.action {value} is nothing that can be done to it: a SellerRDS knows start, stop and restart, an"
-        " IntegrationTenant erase, a SellerVM all others",
-    ),
-    Rule(
-        name="restore-needs-snapshot",
-        field="args.snapshot",
-        cel="(self.action == 'restore') == self.?args.?snapshot.hasValue()",
-        twin=lambda new, _: (new["action"] == "restore") == ("snapshot" in new.get("args", {})),
-        message="spec.args.snapshot is for the action restore, which needs it: add it, or remove it",
-        reason="FieldValueRequired",
-    ),
-    Rule(
-        name="clone-needs-name",
-        field="args.name",
-        cel="self.action == 'snapshot' || (self.action == 'clone') == self.?args.?name.hasValue()",
-        twin=lambda new, _: (
-            new["action"] == "snapshot" or (new["action"] == "clone") == ("name" in new.get("args", {}))
-        ),
-        message="spec.args.name is for the actions clone, which needs it, and snapshot: add it, or remove it",
-        reason="FieldValueRequired",
-    ),
-    Rule(
-        name="erase-needs-a-buyer",
-        field="args.ouid",
-        cel="(self.action == 'erase') == self.?args.?ouid.hasValue()"
-        " && (self.action == 'erase') == self.?args.?shop.hasValue()",
-        twin=lambda new, _: all((new["action"] == "erase") == (key in new.get("args", {})) for key in ("ouid", "shop")),
-        message="spec.args.shop and ouid are for the action erase, which needs both: add them, or remove them",
-        reason="FieldValueRequired",
-    ),
-    Rule(
-        name="confirmed",
-        field="confirm",
-        cel="!(self.action in ['restore', 'erase']) || (has(self.confirm) && self.confirm == self.target.name)",
-        twin=lambda new, _: new["action"] not in _CONFIRMED or new.get("confirm") == new["target"]["name"],
-        message="spec.confirm must repeat the target's name: restore replaces the machine's disk (the old one is kept),"
-        " erase hides a buyer from every app for good",
-        reason="FieldValueRequired",
-    ),
-)
+    datasets: (
+        Annotated[tuple[DatasetName, ...], Field(min_length=1, max_length=32, json_schema_extra=listed())] | None
+    ) = None
+    """For audit, backfill, discard and replay: which of the subscription's; by default all."""
+    ids: (
+        Annotated[
+            tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1, max_length=1000, json_schema_extra=listed())
+        ]
+        | None
+    ) = None
+    """For discard and replay: records by their id in sys_info.jdp_quarantine."""
+    reason: Annotated[str, Field(max_length=64, pattern=r"^[A-Z][A-Z0-9_]*$")] | None = None
+    """For discard and replay: records that are in sys_info.jdp_quarantine for this reason."""
+    because: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """For discard: why the records are given up."""
+    since: Moment | None = None
+    """For audit and backfill: from when on, by the records' own time. By default the 24 hours before `until`."""
+    until: Moment | None = None
+    """For audit and backfill: up to when; by default now."""
+    depth: Literal["deep", "light"] | None = None
+    """For audit: whether the hash of each record is computed anew (deep, the default) or taken as it stands (light)."""
+    repair: bool | None = None
+    """For audit: whether what differs is mended; by default as the subscription's spec.audit says."""
 
 
 class OperationSpec(Model):
@@ -111,12 +68,14 @@ class OperationSpec(Model):
 
     target: Target
     """What it is done to."""
-    action: Literal["clone", "erase", "restart", "restore", "snapshot", "start", "stop"]
+    action: Literal[
+        "audit", "backfill", "clone", "discard", "erase", "replay", "restart", "restore", "snapshot", "start", "stop"
+    ]
     """What is done."""
     args: Args | None = None
     """What the deed needs beside its target."""
     confirm: ObjectName | None = None
-    """For restore and erase: the target's name once more."""
+    """For discard, erase and restore: the target's name once more."""
 
 
 class Result(Model):
@@ -130,6 +89,26 @@ class Result(Model):
     """The disk that the machine has now."""
     replaced: ObjectName | None = None
     """The disk that it had before; it is kept."""
+    tried: Count | None = None
+    """Records of quarantine that were tried again."""
+    written: Count | None = None
+    """Of them, those that stand now."""
+    refused: Count | None = None
+    """Of them, those that stay in quarantine."""
+    discarded: Count | None = None
+    """Records of quarantine that were given up."""
+    windows: Count | None = None
+    """Hours that were compared, of each shop and dataset."""
+    missing: Count | None = None
+    """Records that still do not stand."""
+    stale: Count | None = None
+    """Records that still stand in an older version."""
+    wrong: Count | None = None
+    """Records whose content still is another."""
+    repaired: Count | None = None
+    """Records that were mended."""
+    rows: Count | None = None
+    """Records that the platform has handed out again."""
 
 
 class OperationStatus(Status):
@@ -151,7 +130,7 @@ class OperationStatus(Status):
 
 class Operation(CustomObject):
     """One deed: start, stop, restart, snapshot, restore or clone a SellerVM or SellerRDS, erase a buyer from what an
-    IntegrationTenant shares."""
+    IntegrationTenant shares, replay or discard what a PushSubscription has in quarantine, audit or backfill it."""
 
     rules: ClassVar[tuple[Rule, ...]] = (NAME_LENGTH,)
 

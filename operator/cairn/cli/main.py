@@ -33,6 +33,10 @@ COMMANDS = {
     "restore": ("cairn.cli.operate", "put a stopped machine's disk back to a snapshot, by an Operation"),
     "clone": ("cairn.cli.operate", "make a new machine from another one's disk, by an Operation"),
     "erase": ("cairn.cli.operate", "hide a buyer from every app of an IntegrationTenant, by an Operation"),
+    "replay": ("cairn.cli.operate", "try again what a PushSubscription has in quarantine, by an Operation"),
+    "discard": ("cairn.cli.operate", "give up what a PushSubscription has in quarantine, by an Operation"),
+    "audit": ("cairn.cli.operate", "hold hours of a PushSubscription against the platform, by an Operation"),
+    "backfill": ("cairn.cli.operate", "bring in what the platform had before, by an Operation"),
     "uninstall": ("cairn.cli.uninstall", "let go of every object after the operator was uninstalled"),
 }
 """Name: (module, help). A module has `add(parser)`, which declares its arguments, and `run(args) -> exit code`."""

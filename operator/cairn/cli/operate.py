@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`cairn start|stop|restart|snapshot|restore|clone|erase`: write an Operation with one's own rights, and follow it."""
+"""`cairn start|stop|restart|snapshot|restore|clone|erase|replay|discard|audit|backfill`: write an Operation with one's
+own rights, and follow it."""
 
 from __future__ import annotations
 
@@ -15,18 +16,30 @@ from typing import Any
 import yaml
 from kubernetes.aio.config import ConfigException
 
-from cairn.api.resources import INTEGRATIONTENANT, OPERATION, SELLERRDS, SELLERVM, Obj, Ref, Resource
+from cairn.api.resources import (
+    INTEGRATIONTENANT,
+    OPERATION,
+    PUSHSUBSCRIPTION,
+    SELLERRDS,
+    SELLERVM,
+    Obj,
+    Ref,
+    Resource,
+)
 from cairn.api.schedule import duration
+from cairn.cli import operate_push
 from cairn.cli.manifests import ENVIRONMENT, add_cluster
 from cairn.engine.cluster import Cluster, KubernetesTransport, load_configuration
 from cairn.engine.errors import ApiError
 
 SHORT = {"svm": SELLERVM, "sellervm": SELLERVM, "srds": SELLERRDS, "sellerrds": SELLERRDS}
 SHORT |= {"itenant": INTEGRATIONTENANT, "integrationtenant": INTEGRATIONTENANT}
+SHORT |= {"push": PUSHSUBSCRIPTION, "pushsubscription": PUSHSUBSCRIPTION}
 MACHINES = ("snapshot", "restore", "clone")
 CONFIRMED = {
     "restore": "restore replaces the disk of {} (the old one is kept)",
     "erase": "erase hides the buyer from every app of {} for good",
+    "discard": "discard gives up records that {} has in quarantine",
 }
 LONGEST_NAME = 40
 LOOK_SECONDS = 1.0
@@ -54,6 +67,8 @@ def add(parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--shop", required=True, help="the shop that the buyer bought in")
         parser.add_argument("--ouid", required=True, help="the buyer, by the ouid in that shop")
         parser.add_argument("--confirm", metavar="NAME", help="the IntegrationTenant's name once more: it is for good")
+    if action in operate_push.ACTIONS:
+        operate_push.add(parser, action)
     parser.add_argument("-n", "--namespace", help="by default that of the kubeconfig's context")
     parser.add_argument("--wait", action="store_true", help="follow it to its end")
     parser.add_argument("--timeout", type=_seconds, default=1800.0, metavar="30m", help="with --wait: how long at most")
@@ -95,6 +110,8 @@ async def _operation(args: argparse.Namespace, namespace: str, cluster: Cluster)
     kind, name = await _target(args, namespace, cluster)
     spec: Obj = {"target": {"kind": kind.kind, "name": name}, "action": args.command}
     more = {key: getattr(args, key) for key in ("snapshot", "name", "shop", "ouid") if getattr(args, key, None)}
+    if args.command in operate_push.ACTIONS:
+        more |= operate_push.said(args)
     if warning := CONFIRMED.get(args.command):
         if args.confirm != name:
             raise UsageError(f"{warning.format(name)}: say --confirm {name}")
@@ -112,12 +129,16 @@ async def _operation(args: argparse.Namespace, namespace: str, cluster: Cluster)
 def _possible(action: str) -> tuple[Resource, ...]:
     if action == "erase":
         return (INTEGRATIONTENANT,)
+    if action in operate_push.ACTIONS:
+        return (PUSHSUBSCRIPTION,)
     return (SELLERVM,) if action in MACHINES else (SELLERVM, SELLERRDS)
 
 
 def _example(action: str) -> str:
     if action == "erase":
         return "itenant/NAME"
+    if action in operate_push.ACTIONS:
+        return "push/NAME"
     return "svm/NAME" if action in MACHINES else "svm/NAME or srds/NAME"
 
 

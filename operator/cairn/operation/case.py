@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from cairn.api.conditions import Reason
@@ -23,6 +23,8 @@ from cairn.engine.kind import Action, Observed
 MARK = "cairn.dev/operation"
 """Annotation with the Operation's uid: on a target whose power state it has set, and on what it has made."""
 ENDED = ("Succeeded", "Failed")
+LOOK_AGAIN = timedelta(minutes=1)
+"""Where no event tells of progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class Runs:
 
     message: str
     actions: tuple[Action, ...] = ()
+    again: timedelta = LOOK_AGAIN
 
 
 @dataclass(frozen=True, slots=True)

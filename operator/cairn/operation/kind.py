@@ -15,14 +15,15 @@ from cairn.api.platform import Platform
 from cairn.api.resources import DATAVOLUME, OPERATION, PROMOTION, SELLERVM, VMI, VOLUMESNAPSHOT, Obj, Ref, Resource
 from cairn.api.sellervm import SellerVM
 from cairn.engine.kind import Action, Io, Observed, Plan, Want, Within
-from cairn.operation import disks, power
+from cairn.operation import disks, power, pushed
 from cairn.operation.act import act, expire, lost
 from cairn.operation.case import Fails, case_of, target_ref
 from cairn.operation.plan import plan_operation
 
 
 def _may_be_half_done(op: Operation) -> bool:
-    return op.spec.action == "restore" and op.status.phase == "Failed" and bool(op.status.before)
+    asked = op.spec.action == "restore" or op.spec.target.kind == "PushSubscription"
+    return asked and op.status.phase == "Failed" and bool(op.status.before)
 
 
 class OperationKind:
@@ -45,6 +46,9 @@ class OperationKind:
             return
         name, namespace, args = op.spec.target.name, op.metadata.namespace, op.spec.args
         yield target_ref(op)
+        if op.spec.target.kind == "PushSubscription":
+            yield from pushed.way(op, seen)
+            return
         yield Within(OPERATION, namespace)
         target = seen.refs.get(target_ref(op)) or {}
         yield from (Ref(PROMOTION, "", entry["name"]) for entry in (target.get("spec") or {}).get("promotions") or ())
@@ -64,7 +68,12 @@ class OperationKind:
                 yield Ref(SELLERVM, namespace, (args and args.name) or "")
 
     async def probe(self, obj: Obj, observed: Observed, io: Io) -> Mapping[str, Any]:
-        return {}
+        op = parsed(Operation, obj)
+        if not isinstance(op, Operation) or not pushed.asks(op):
+            return {}
+        from cairn.operation.desk import look
+
+        return await look(op, observed, self._platform)
 
     def plan(self, obj: Obj, observed: Observed, now: datetime) -> Plan:
         return plan_operation(obj, observed, now, self._platform)
@@ -74,6 +83,11 @@ class OperationKind:
             await expire(obj, io)
             return
         op = parsed(Operation, obj)
+        if action.name in pushed.DEEDS and isinstance(op, Operation):
+            from cairn.operation import desk
+
+            await desk.act(action, op, observed, self._platform)
+            return
         case = case_of(op, observed, datetime.now(UTC), self._platform) if isinstance(op, Operation) else None
         if case is None or isinstance(case, Fails):
             raise lost(case.message if case else "the Operation can't be read")

@@ -18,8 +18,8 @@ from cairn.api.platform import Platform
 from cairn.api.resources import Obj
 from cairn.calendar.freeze import BREAK_FREEZE, show
 from cairn.engine.kind import Action, Observed, Plan
-from cairn.operation import disks, erase, power
-from cairn.operation.case import Begins, Case, Done, Fails, Runs, Step, Waits, case_of, others
+from cairn.operation import disks, erase, power, pushed
+from cairn.operation.case import LOOK_AGAIN, Begins, Case, Done, Fails, Runs, Step, Waits, case_of, others
 
 Deed = Callable[[Case], Step]
 BEGIN: Mapping[str, Deed] = {
@@ -40,10 +40,10 @@ PURSUE: Mapping[str, Deed] = {
 }
 FROZEN = ("stop", "restart", "restore")
 """What a freeze holds up. Starting, snapshots and clones take nothing away."""
-LIMIT = {"restore": timedelta(hours=24), "clone": timedelta(hours=24), "erase": timedelta(hours=24)}
+LIMIT = dict.fromkeys(("restore", "clone", "erase", "replay", "discard", "audit"), timedelta(hours=24))
+LIMIT["backfill"] = timedelta(days=7)
 """How long a deed may take that copies a disk or waits for a database. One that hangs must hold up none after it."""
 USUAL_LIMIT = timedelta(minutes=15)
-LOOK_AGAIN = timedelta(minutes=1)
 
 
 def plan_operation(obj: Obj, observed: Observed, now: datetime, platform: Platform) -> Plan:
@@ -61,6 +61,8 @@ def plan_operation(obj: Obj, observed: Observed, now: datetime, platform: Platfo
 def _step(op: Operation, observed: Observed, now: datetime, platform: Platform) -> Step:
     if op.spec.action == "erase":
         return _in_time(op, erase.step(op, observed), now)
+    if op.spec.target.kind == "PushSubscription":
+        return _in_time(op, pushed.step(op, observed, now, platform), now)
     case = case_of(op, observed, now, platform)
     if isinstance(case, Fails):
         return case
@@ -113,7 +115,7 @@ def _written(op: Operation, step: Step, now: datetime) -> Plan:
             return Plan(status=fields, conditions=progressing(Reason.PROGRESSING, step.message), next=now)
         case Runs():
             conditions = progressing(Reason.PROGRESSING, step.message)
-            return Plan(status=fields, conditions=conditions, actions=step.actions, next=now + LOOK_AGAIN)
+            return Plan(status=fields, conditions=conditions, actions=step.actions, next=now + step.again)
         case Done():
             ended = {"phase": "Succeeded", "endedAt": show(now), "result": dict(step.result)}
             return Plan(status=fields | ended, conditions=ready(step.message, Reason.SUCCEEDED), next=now)
@@ -129,6 +131,8 @@ def _ended(op: Operation, observed: Observed, now: datetime, platform: Platform)
     conditions = tuple(_condition(one.type, one.status, one.reason, one.message) for one in op.status.conditions)
     if half := _half_made(op, observed, now, platform):
         return Plan(status=status, conditions=conditions, actions=(disks.undo(half),), next=now + LOOK_AGAIN)
+    if pushed.still_asked(op, observed):
+        return Plan(status=status, conditions=conditions, actions=(pushed.WITHDRAW,), next=now + LOOK_AGAIN)
     over = (_moment(op.status.ended_at) or now) + timedelta(days=platform.operation_days)
     if now >= over:
         return Plan(status=status, conditions=conditions, actions=(Action("expire"),))
@@ -143,6 +147,9 @@ def _condition(kind: str, status: str, reason: str, message: str) -> Condition:
 def _going(op: Operation, observed: Observed, now: datetime, platform: Platform) -> Plan:
     """It is no longer followed. What is whole stays, a disk that is only half made is taken away."""
     status = op.status.model_dump(by_alias=True, exclude_none=True, exclude={"conditions", "observed_generation"})
+    if pushed.still_asked(op, observed):
+        conditions = progressing(Reason.DELETING, "tells the worker that nobody asks for it any more")
+        return Plan(status=status, conditions=conditions, actions=(pushed.WITHDRAW,), next=now + LOOK_AGAIN)
     half = _half_made(op, observed, now, platform)
     if half is None:
         conditions = progressing(Reason.DELETING, "nothing is left to do")

@@ -83,6 +83,11 @@ async def may_push(conn: Connection, role: str, tables: Iterable[str]) -> bool:
     return await _may(conn, role, tables, ("SELECT", "INSERT", "UPDATE"))
 
 
+async def may_change(conn: Connection, role: str, tables: Iterable[str]) -> bool:
+    """Whether a role that exists may read these tables of sys_info, and change the rows that stand there."""
+    return await _may(conn, role, tables, ("SELECT", "UPDATE"))
+
+
 async def may_read(conn: Connection, role: str, tables: Iterable[str]) -> bool:
     """Whether a role that exists may read these tables of sys_info in the database of this session."""
     return await _may(conn, role, tables, ("SELECT",))

@@ -118,7 +118,7 @@ async def grant_push(conn: Connection, database: str, role: str, tables: tuple[s
         await conn.execute(f"GRANT USAGE ON SCHEMA sys_info TO {who}")
         for table in (*tables, "jdp_quarantine", "jdp_audit", "jdp_backfill"):
             await conn.execute(f"GRANT SELECT, INSERT, UPDATE ON {qualified('sys_info', table)} TO {who}")
-        await conn.execute(f"GRANT SELECT, UPDATE ON sys_info.jdp_cursor TO {who}")
+        await conn.execute(f"GRANT SELECT, UPDATE ON sys_info.jdp_cursor, sys_info.jdp_request TO {who}")
 
 
 async def _join(conn: Connection, role: str) -> None:

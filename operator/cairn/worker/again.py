@@ -9,9 +9,13 @@ import asyncio
 import logging
 
 from cairn.api.dataset import Dataset
+from cairn.api.record import BadRecordError
 from cairn.sql.push.book import Kept
 from cairn.sql.push.engine import PushLedger
 from cairn.sql.push.fault import Fault
+from cairn.sql.push.request import Refused
+from cairn.sql.push.rows import Row
+from cairn.worker.apply import REFUSED
 from cairn.worker.decode import Decoder
 from cairn.worker.faults import code, fault, text
 from cairn.worker.lane import Lane
@@ -57,15 +61,21 @@ class Again:
 
     async def _one(self, kept: Kept) -> bool:
         """Whether it stands now."""
-        row = self._decoder.again(kept.source, kept.payload)
-        if row is None:
-            return False
         try:
-            await self._lane.again(row)
-        except Exception as error:
-            if fault(error) is not Fault.ROW:
-                raise
-            await self._ledger.tried(kept, (code(error), text(error)))
+            row = self._decoder.again(kept.source, kept.payload)
+        except BadRecordError:
             return False
-        await self._ledger.tried(kept, None)
-        return True
+        refused = await written(self._lane, row)
+        await self._ledger.tried(kept, refused)
+        return refused is None
+
+
+async def written(lane: Lane, row: Row) -> Refused | None:
+    """Try a record of quarantine once more. What it is refused by, None where it stands. Raises what is no refusal."""
+    try:
+        await lane.again(row)
+    except Exception as error:
+        if fault(error) is not Fault.ROW:
+            raise
+        return Refused(REFUSED, code(error), text(error))
+    return None

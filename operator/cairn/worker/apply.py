@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 FIRST_WAIT_SECONDS = 0.1
 BREAKER_WAIT_SECONDS = 2.0
 LONGEST_WAIT_SECONDS = 30.0
+REFUSED = "ROW_REFUSED"
+"""Reason of records in quarantine that the database took offence at."""
 MAX_REFUSED_PER_MINUTE = 20
 """More records than these refused by the database within a minute are taken for a fault of table or code, not of the
 records: the lane is held, and nothing more is quarantined."""
@@ -153,7 +155,7 @@ class Applier:
         self._refused.append(now)
         work.refused.append(row)
         payload = row.values[-1].encode()
-        made = Poison(self._dataset, str(row.key), None, *row.source, "ROW_REFUSED", code(error), text(error), payload)
+        made = Poison(self._dataset, str(row.key), None, *row.source, REFUSED, code(error), text(error), payload)
         work.parts.appendleft(((), (*poison, made)))
 
     def _note(self, error: Exception, kind: Fault) -> None:

@@ -95,20 +95,41 @@ class Decoder:
             return None
         return row
 
-    def again(self, source: tuple[str, int, int], payload: bytes) -> Row | None:
-        """The row that a record of quarantine was, with the version it had. None: it can be none any more."""
+    def again(self, source: tuple[str, int, int], payload: bytes) -> Row:
+        """The row of a record of quarantine, with the version it had. Raises BadRecordError where it can be none."""
         stream, seq, member = source
         name, _, epoch = stream.rpartition("@")
+        found = self._peek(payload)
+        nick = self.owner(payload)
+        key = number(self._dataset.key, found[self._key])
+        modified = seconds(wall_clock(self._dataset.modified, found[self._modified]))
+        record = Record(key, modified, 0, digest(payload), payload)
+        ordinal = version(Place(name, int(epoch), seq), member) if name else 0
+        return Row(*self._row(record, ordinal, nick, Decoded()), source)
+
+    def owner(self, payload: bytes) -> str | None:
+        """The nick in a record, where it is one of the shops'."""
         try:
-            found = self._peek(payload)
-            nick = found[self._owner] if found[self._owner] in self._shops.values() else None
-            key = number(self._dataset.key, found[self._key])
-            modified = seconds(wall_clock(self._dataset.modified, found[self._modified]))
-            record = Record(key, modified, 0, digest(payload), payload)
-            ordinal = version(Place(name, int(epoch), seq), member) if name else 0
-            return Row(*self._row(record, ordinal, nick, Decoded()), source)
+            nick = self._peek(payload)[self._owner]
         except BadRecordError:
             return None
+        return nick if nick in self._shops.values() else None
+
+    def whole(self, source: tuple[str, int, int], data: bytes) -> Decoded:
+        """A message of quarantine, taken apart. Raises BadRecordError where it still can't be.
+
+        Under which subject it came is not known any more: what it says itself must be a shop's of this subscription.
+        """
+        try:
+            pack = decode(data)
+        except BadPackError as error:
+            raise BadRecordError("BAD_PACK", str(error)) from None
+        name, _, epoch = source[0].rpartition("@")
+        tokens = pack.subject.split(".")
+        nick = self._shops.get(tokens[2]) if len(tokens) == 4 and tokens[3] == self._dataset.name else None
+        if nick is None or not name:
+            raise BadRecordError("WRONG_SUBJECT", f"published under {pack.subject!r}, which is none of these shops'")
+        return self._pack(pack, Place(name, int(epoch), source[1]), nick)
 
     def place(self, payload: bytes) -> tuple[datetime, int] | None:
         """(modified, key) of a record that may be no row for other reasons."""

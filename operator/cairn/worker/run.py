@@ -11,19 +11,24 @@ from collections.abc import Mapping
 from aiohttp import web
 
 from cairn.api.dataset import Dataset
-from cairn.sql.push.engine import PushLedger, PushWriter
+from cairn.sql.push.engine import PushDesk, PushLedger, PushWriter
 from cairn.sql.push.engines import engine
 from cairn.worker.again import Again
 from cairn.worker.apply import Applier
 from cairn.worker.config import ProofConfig, WorkerConfig
 from cairn.worker.decode import Decoder
+from cairn.worker.desk import Clerk, Desk
 from cairn.worker.http import application
 from cairn.worker.lane import Budget, Lane
 from cairn.worker.metrics import Metrics, ProofMetrics
+from cairn.worker.proof.asked import Asked
+from cairn.worker.proof.backfill import Intake
 from cairn.worker.proof.http_source import HttpSource
 from cairn.worker.proof.keeper import Keeper
 from cairn.worker.proof.sides import Feed
+from cairn.worker.proof.source import SourceError
 from cairn.worker.proof.statistics import Statistics
+from cairn.worker.replay import Replay
 from cairn.worker.service import Worker
 
 log = logging.getLogger(__name__)
@@ -55,22 +60,37 @@ def platform(proof: ProofConfig, metrics: ProofMetrics) -> HttpSource:
 
 
 async def prove(config: WorkerConfig, proof: ProofConfig, lanes: Mapping[str, Lane], metrics: ProofMetrics) -> None:
-    """Until cancelled: hold what stands against the platform."""
-    ledgers = (book(config), book(config))
+    """Until cancelled: hold what stands against the platform, and do what Operations ask for."""
+    ledgers, found = (book(config), book(config)), feeds(config, lanes)
     async with platform(proof, metrics) as source:
+        intake = Intake(source, proof.max_rows_per_second, metrics)
+        asked = Asked(source, found, intake, metrics)
         try:
-            await Keeper(proof, source, ledgers, feeds(config, lanes), metrics).run()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(Keeper(proof, source, ledgers, found, intake, metrics).run())
+                group.create_task(desk(config, lanes, {"audit": asked.audit, "backfill": asked.backfill}).run())
         finally:
             for ledger in ledgers:
                 await ledger.close()
 
 
-async def replay(config: WorkerConfig, lanes: Mapping[str, Lane]) -> None:
+async def retry(config: WorkerConfig, lanes: Mapping[str, Lane]) -> None:
     """Until cancelled: try again what the database refused, one task a lane."""
     async with asyncio.TaskGroup() as group:
         for dataset in config.datasets:
             again = Again(dataset, Decoder(dataset, config.shops), lanes[dataset.name], book(config))
             group.create_task(again.run())
+
+
+def desk(config: WorkerConfig, lanes: Mapping[str, Lane], clerks: Mapping[str, Clerk]) -> Desk:
+    """Whoever carries out what Operations ask for. clerks: for more than quarantine."""
+
+    def session() -> PushDesk:
+        return engine(config.database.engine).desk(config.database.target, f"cairn-desk {config.subscription}")
+
+    replay = Replay(config.datasets, config.shops, lanes)
+    known = {"replay": replay.retry, "discard": replay.discard, **clerks}
+    return Desk(config.subscription, session, known, (SourceError,))
 
 
 def statistics(
@@ -102,9 +122,11 @@ async def serve(config: WorkerConfig, host: str = "0.0.0.0") -> None:  # noqa: S
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, worker.stop)
     log.info("%s: datasets %s", config.subscription, ", ".join(dataset.name for dataset in config.datasets))
-    beside = [asyncio.create_task(replay(config, worker.lanes), name="replay")]
+    beside = [asyncio.create_task(retry(config, worker.lanes), name="retry")]
     if proof and proven:
         beside.append(asyncio.create_task(prove(config, proof, worker.lanes, proven), name="proof"))
+    else:
+        beside.append(asyncio.create_task(desk(config, worker.lanes, {}).run(), name="desk"))
     try:
         await worker.run()
     finally:

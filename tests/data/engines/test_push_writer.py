@@ -24,6 +24,7 @@ from cairn.sql.push.engine import Asked
 from cairn.sql.push.fault import Fault, WriteError
 from cairn.sql.push.mysql.engine import MySQLPush
 from cairn.sql.push.mysql.writer import Writer
+from cairn.sql.push.request import Answer, Choice, Refused, Request
 from cairn.sql.push.rows import Order, Poison, Row
 from cairn.sql.share.mysql.connection import Session, connect
 from data.engines.servers import MySQL
@@ -330,7 +331,7 @@ async def test_refused_records_leave_quarantine_once_they_stand(
     first = await ledger.refused(TRADES, 0, 2)
     assert [(one.source, one.payload) for one in first] == [(("PUSH@1", 1, 0), b"\x01"), (("PUSH@1", 3, 0), b"\x03")]
     await ledger.tried(first[0], None)
-    await ledger.tried(first[1], ("4025", "new"))
+    await ledger.tried(first[1], Refused("ROW_REFUSED", "4025", "new"))
     (last,) = await ledger.refused(TRADES, first[1].id, 2)
     assert last.payload == b"\x04"
     assert [one.payload for one in await ledger.refused(TRADES, 0, 9)] == [b"\x03", b"\x04"]
@@ -343,4 +344,63 @@ async def test_refused_records_leave_quarantine_once_they_stand(
         ("2", "open", "old", 1, 1),
         ("3", "open", "new", 2, 1),
         ("4", "open", "old", 1, 1),
+    ]
+
+
+async def test_requests_are_asked_for_once_noted_and_answered(
+    mysql: MySQL, session: Session, writer: Writer, login: Target
+) -> None:
+    engine, order = (
+        MySQLPush(),
+        "SELECT object_key, state, reason, seller_nick, resolved_by FROM sys_info.jdp_quarantine",
+    )
+    poison = [
+        Poison("trades", str(n), nick, "PUSH@1", n, 0, reason, None, "old", bytes([n]))
+        for n, nick, reason in (
+            (1, "taobao001", "BAD_JSON"), (2, "taobao009", "BAD_JSON"), (3, "taobao009", "NOT_YOUR_SHOP"),
+            (4, None, "BAD_JSON"), (5, "taobao001", "BAD_JSON"),
+        )
+    ]  # fmt: skip
+    await writer.write([], poison)
+    request = Request("uid-1", "replay", {"ids": [4], "because": "热水袋"})
+    await engine.submit(mysql.admin, "seller/orders", request)
+    await engine.submit(mysql.admin, "seller/orders", Request("uid-1", "discard", {}))
+    desk = engine.desk(lambda: login, "test")
+    assert await desk.requests("seller/other") == []
+    assert [(one.id, one.action, dict(one.args)) for one in await desk.requests("seller/orders")] == [
+        ("uid-1", "replay", {"ids": [4], "because": "热水袋"})
+    ]
+    assert await desk.mark("uid-1", {"written": 1}, ["trades", 4])
+    assert await desk.mark("uid-1", {"written": 1}, ["trades", 4]), "the same again"
+    await desk.held_up("uid-1", "no connection")
+    assert await engine.answer(mysql.admin, "uid-1") == Answer("open", {"written": 1}, "no connection")
+    (again,) = await desk.requests("seller/orders")
+    assert (again.counts, again.reached) == ({"written": 1}, ["trades", 4])
+    mine = Choice(["taobao001"])
+    first, second = await desk.kept(TRADES, mine, 0, 2)
+    assert [(one.source[1], one.reason) for one in (first, second)] == [(1, "BAD_JSON"), (3, "NOT_YOUR_SHOP")]
+    assert [one.source[1] for one in await desk.kept(TRADES, mine, second.id, 9)] == [4, 5]
+    assert [one.id for one in await desk.kept(TRADES, Choice(["taobao001"], [first.id], "BAD_JSON"), 0, 9)] == [
+        first.id
+    ]
+    assert await desk.kept(TRADES, Choice(["taobao001"], [first.id], "BAD_PACK"), 0, 9) == []
+    await desk.tried(first, None, "operation uid-1")
+    await desk.tried(second, Refused("ROW_REFUSED", "4025", "new", "taobao001"))
+    await desk.discard(TRADES, Choice(["taobao001"], reason="BAD_JSON"), "operation uid-1")
+    assert await desk.resolved("operation uid-1") == 3
+    await desk.end("uid-1", {"written": 3})
+    assert await engine.answer(mysql.admin, "uid-1") == Answer("done", {"written": 3}, "")
+    assert not await desk.mark("uid-1", {}, [])
+    await engine.submit(mysql.admin, "seller/orders", Request("uid-2", "audit", {}))
+    await engine.withdraw(mysql.admin, "uid-2")
+    assert not await desk.mark("uid-2", {}, [])
+    with pytest.raises(WriteError, match="denied"):
+        await desk._fetch("DELETE FROM sys_info.jdp_request", ())
+    await desk.close()
+    assert [tuple(one) for one in await session.fetch(f"{order} ORDER BY id")] == [
+        ("1", "retried", "BAD_JSON", "taobao001", "operation uid-1"),
+        ("2", "open", "BAD_JSON", "taobao009", None),
+        ("3", "open", "ROW_REFUSED", "taobao001", None),
+        ("4", "discarded", "BAD_JSON", None, "operation uid-1"),
+        ("5", "discarded", "BAD_JSON", "taobao001", "operation uid-1"),
     ]

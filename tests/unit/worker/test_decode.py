@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cairn.api.record import seconds
+from cairn.api.record import BadRecordError, seconds
 from cairn.bus.pack import Pack, Record, digest, encode
 from cairn.bus.pull import Message
 from cairn.datasets import shipped
-from cairn.worker.decode import Decoder, Place, version
+from cairn.worker.decode import WHOLE, Decoder, Place, version
 
 SUBJECT = "push.2088.55501.trades"
 WHEN = datetime(2026, 11, 11, 0, 0, 1)  # noqa: DTZ001
@@ -50,7 +50,18 @@ def test_record_of_quarantine_is_the_row_that_it_was_unless_its_shop_is_no_longe
     assert DECODER.again(("source", 1, -1), raw) == row._replace(
         order=(WHEN, 0, digest(raw).hex()), source=("source", 1, -1)
     )
-    assert Decoder(shipped()["trades"], {"55501": "taobao002"}).again(row.source, raw) is None
+    with pytest.raises(BadRecordError, match="not the nick"):
+        Decoder(shipped()["trades"], {"55501": "taobao002"}).again(row.source, raw)
+
+
+def test_message_of_quarantine_is_taken_apart_as_at_first() -> None:
+    told = message(payload(), payload(tid=2))
+    source = PLACE.member(WHOLE)
+    assert DECODER.whole(source, told.data) == DECODER.message(told, PLACE)
+    for data, code in ((b"junk", "BAD_PACK"), (message(inside="push.2088.55509.trades").data, "WRONG_SUBJECT")):
+        with pytest.raises(BadRecordError) as refused:
+            DECODER.whole(source, data)
+        assert refused.value.code == code
 
 
 @pytest.mark.parametrize(

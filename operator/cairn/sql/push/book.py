@@ -19,11 +19,12 @@ class Stood:
 
 
 class Kept(NamedTuple):
-    """A record in quarantine. source: stream, stream_seq and member_no, as in `rows.Row`."""
+    """A record in quarantine. source: stream, stream_seq and member_no, as in `rows.Row`; reason: why it is there."""
 
     id: int
     source: tuple[str, int, int]
     payload: bytes
+    reason: str
 
 
 class Window(NamedTuple):
@@ -58,3 +59,8 @@ class Progress:
     at: tuple[datetime, int] | None
     records: int
     done: bool
+
+    @property
+    def begins(self) -> datetime:
+        """From when on everything should stand."""
+        return self.since if self.done else self.until

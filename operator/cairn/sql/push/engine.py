@@ -12,6 +12,7 @@ from cairn.api.dataset import Dataset
 from cairn.api.proof import Head, Slice
 from cairn.sql.postgresql import Target
 from cairn.sql.push.book import Kept, Progress, Stood, Window
+from cairn.sql.push.request import Answer, Choice, Refused, Request
 from cairn.sql.push.rows import Poison, Row, Written
 
 
@@ -109,8 +110,8 @@ class PushLedger(Protocol):
     async def refused(self, dataset: Dataset, after: int, limit: int) -> list[Kept]:
         """Records in quarantine because the database refused them, at most so many behind this id, in their order."""
 
-    async def tried(self, kept: Kept, error: tuple[str, str] | None) -> None:
-        """A record of `refused` stands by now, or was refused once more: code and text of the newest error."""
+    async def tried(self, kept: Kept, refused: Refused | None, by: str | None = None) -> None:
+        """A record of quarantine stands by now, or stays there. by: on whose behalf, by default the login's."""
 
     async def windows(self, dataset: Dataset, shop: str, since: datetime) -> list[Window]:
         """What the book says of the hours from `since` on."""
@@ -128,6 +129,31 @@ class PushLedger(Protocol):
         """Units sold above stock; None where this engine does not count them."""
 
 
+class PushDesk(PushLedger, Protocol):
+    """A session for whoever carries out what Operations ask for: rows of sys_info.jdp_request, by id."""
+
+    async def requests(self, subscription: str) -> list[Request]:
+        """Open ones, the oldest first."""
+
+    async def mark(self, request: str, counts: Mapping[str, int], reached: Sequence[Any]) -> bool:
+        """How far it came. False where nobody asks for it any more."""
+
+    async def held_up(self, request: str, message: str) -> None:
+        """What it waits for."""
+
+    async def end(self, request: str, counts: Mapping[str, int], failure: str | None = None) -> None:
+        """It is done, or can't be done."""
+
+    async def kept(self, dataset: Dataset, choice: Choice, after: int, limit: int) -> list[Kept]:
+        """Open records of quarantine, at most so many behind this id, in their order."""
+
+    async def discard(self, dataset: Dataset, choice: Choice, by: str) -> None:
+        """Open records are given up."""
+
+    async def resolved(self, by: str) -> int:
+        """How many records of quarantine were retried or discarded on this behalf."""
+
+
 class PushEngine(Protocol):
     """Everything is idempotent and takes over nothing by name. SqlError says what is wrong, in its user's words."""
 
@@ -135,6 +161,8 @@ class PushEngine(Protocol):
         """`target` is asked at every (re)connect, so that a renewed password is used."""
 
     def ledger(self, target: Callable[[], Target], application: str) -> PushLedger: ...
+
+    def desk(self, target: Callable[[], Target], application: str) -> PushDesk: ...
 
     async def look(self, target: Target, asked: Asked) -> Standing:
         """Read only."""
@@ -144,3 +172,12 @@ class PushEngine(Protocol):
 
     async def drop_login(self, target: Target, login: str) -> None:
         """The login is gone with its sessions and grants. Somebody else's stays."""
+
+    async def submit(self, target: Target, subscription: str, request: Request) -> None:
+        """Ask that subscription's worker, once for one id."""
+
+    async def answer(self, target: Target, request: str) -> Answer | None:
+        """Where it stands; None where nobody has asked."""
+
+    async def withdraw(self, target: Target, request: str) -> None:
+        """Nobody asks for it any more. What is done stays done."""

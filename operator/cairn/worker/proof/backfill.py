@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from datetime import datetime
 
 from cairn.sql.push.book import Progress
@@ -21,33 +22,23 @@ from cairn.worker.proof.source import PlatformSource, SourceError
 PAGE = 500
 
 
-class Backfill:
-    """For all feeds of a subscription, one after the other. rate: records a second, over all of them."""
+class Intake:
+    """Page by page, whoever asks for it. rate: records a second, over all who ask."""
 
-    def __init__(self, source: PlatformSource, ledger: PushLedger, rate: int, metrics: ProofMetrics) -> None:
-        self._source, self._ledger, self._rate, self._metrics = source, ledger, rate, metrics
+    def __init__(self, source: PlatformSource, rate: int, metrics: ProofMetrics) -> None:
+        self._source, self._rate, self._metrics = source, rate, metrics
+        self._turn, self._free_at = asyncio.Lock(), 0.0
 
-    async def run(self, feed: Feed, since: datetime, until: datetime) -> bool:
-        """The history from `since` on stands; whether it did not before. `until`: where what is pushed begins; kept
-        from the first run on.
-
-        One that was done for a shorter history begins anew: what stands already is not newer, and stays.
-        """
-        progress = await self._ledger.progress(feed.dataset, feed.shop)
-        if progress is None or since < progress.since:
-            first = progress.until if progress else until
-            progress = Progress(since, first, None, 0, done=since >= first)
-            await self._ledger.advance(feed.dataset, feed.shop, progress)
-        lacking = not progress.done
-        while not progress.done:
+    async def page(self, feed: Feed, progress: Progress) -> Progress:
+        """Bring in the next page. How far it came then; the caller notes it."""
+        async with self._turn:
+            await asyncio.sleep(max(0.0, self._free_at - time.monotonic()))
             begun = time.monotonic()
-            progress, count = await self._page(feed, progress)
-            spare = count / self._rate - (time.monotonic() - begun)
-            if spare > 0 and not progress.done:
-                await asyncio.sleep(spare)
-        return lacking
+            after = await self._page(feed, progress)
+            self._free_at = begun + (after.records - progress.records) / self._rate
+            return after
 
-    async def _page(self, feed: Feed, progress: Progress) -> tuple[Progress, int]:
+    async def _page(self, feed: Feed, progress: Progress) -> Progress:
         limit = min(PAGE, max(1, self._rate))
         span = (progress.since, progress.until)
         page = await self._source.history(feed.shop, feed.dataset.name, *span, progress.at, limit)
@@ -65,10 +56,31 @@ class Backfill:
         if rows or done.poison:
             await feed.lane.bring_in(rows, done.poison)
         self._metrics.backfilled.labels(self._metrics.subscription, feed.dataset.name).inc(len(page))
-        ended = len(page) < limit
-        progress = Progress(progress.since, progress.until, at, progress.records + len(page), done=ended)
-        await self._ledger.advance(feed.dataset, feed.shop, progress)
-        return progress, len(page)
+        return replace(progress, at=at, records=progress.records + len(page), done=len(page) < limit)
+
+
+class Backfill:
+    """For all feeds of a subscription, one after the other."""
+
+    def __init__(self, ledger: PushLedger, intake: Intake) -> None:
+        self._ledger, self._intake = ledger, intake
+
+    async def run(self, feed: Feed, since: datetime, until: datetime) -> bool:
+        """The history from `since` on stands; whether it did not before. `until`: where what is pushed begins; kept
+        from the first run on.
+
+        One that was done for a shorter history begins anew: what stands already is not newer, and stays.
+        """
+        progress = await self._ledger.progress(feed.dataset, feed.shop)
+        if progress is None or since < progress.since:
+            first = progress.until if progress else until
+            progress = Progress(since, first, None, 0, done=since >= first)
+            await self._ledger.advance(feed.dataset, feed.shop, progress)
+        lacking = not progress.done
+        while not progress.done:
+            progress = await self._intake.page(feed, progress)
+            await self._ledger.advance(feed.dataset, feed.shop, progress)
+        return lacking
 
 
 def _later(one: tuple[datetime, int] | None, other: tuple[datetime, int] | None) -> tuple[datetime, int] | None:

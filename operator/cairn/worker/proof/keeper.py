@@ -16,7 +16,7 @@ from cairn.worker.config import ProofConfig
 from cairn.worker.faults import DATABASE_ERRORS
 from cairn.worker.metrics import ProofMetrics
 from cairn.worker.proof.auditor import Auditor
-from cairn.worker.proof.backfill import Backfill
+from cairn.worker.proof.backfill import Backfill, Intake
 from cairn.worker.proof.sides import Feed
 from cairn.worker.proof.source import PlatformSource, SourceError
 from cairn.worker.proof.windows import DAY, Audited, due
@@ -46,12 +46,13 @@ class Keeper:
         source: PlatformSource,
         ledgers: tuple[PushLedger, PushLedger],
         feeds: Sequence[Feed],
+        intake: Intake,
         metrics: ProofMetrics,
     ) -> None:
         self._config, self._feeds, self._metrics = config, feeds, metrics
         self._ledger, self._filling = ledgers
         self._auditor = Auditor(source, self._ledger, repair=config.repair)
-        self._backfill = Backfill(source, self._filling, config.max_rows_per_second, metrics)
+        self._backfill = Backfill(self._filling, intake)
         self._born = wall_clock(time.time())
         self._filled = asyncio.Event()
         self._sold_at = -SOLD_SECONDS
@@ -112,7 +113,7 @@ class Keeper:
         if not through_us or progress is None:
             return
         oldest = wall_clock(time.time()) - max(self._config.history_days * DAY, LEAST)
-        since = max(progress.since if progress.done else progress.until, oldest)
+        since = max(progress.begins, oldest)
         book = await self._ledger.windows(feed.dataset, feed.shop, since)
         audited = {one.start: Audited(one.at, one.clean, one.deep) for one in book}
         spans = due(audited, since, wall_clock(through_us / 1e6), datetime.now(UTC))

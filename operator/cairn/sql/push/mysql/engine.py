@@ -15,10 +15,12 @@ from cairn.sql.errors import SqlError
 from cairn.sql.postgresql import Target
 from cairn.sql.push.engine import Asked, LoginFact, Standing
 from cairn.sql.push.fault import Fault
+from cairn.sql.push.mysql import request as requests
 from cairn.sql.push.mysql.faults import kind_of
 from cairn.sql.push.mysql.ledger import Ledger
 from cairn.sql.push.mysql.schema import Schema, drifted, ensure, missing, observe
 from cairn.sql.push.mysql.writer import Writer
+from cairn.sql.push.request import Answer, Request
 from cairn.sql.share.mysql.connection import Session, connect
 from cairn.sql.share.mysql.names import account, literal, qualified
 
@@ -27,6 +29,7 @@ _WRITES = {
     "jdp_audit": ("SELECT", "INSERT", "UPDATE"),
     "jdp_backfill": ("SELECT", "INSERT", "UPDATE"),
     "jdp_cursor": ("SELECT", "UPDATE"),
+    "jdp_request": ("SELECT", "UPDATE"),
 }
 
 
@@ -38,6 +41,9 @@ class MySQLPush:
 
     def ledger(self, target: Callable[[], Target], application: str) -> Ledger:
         return Ledger(lambda: _whole(target()))
+
+    def desk(self, target: Callable[[], Target], application: str) -> requests.Desk:
+        return requests.Desk(lambda: _whole(target()))
 
     async def look(self, target: Target, asked: Asked) -> Standing:
         async with _session(target, 3.0) as session:
@@ -84,6 +90,18 @@ class MySQLPush:
             ):
                 await session.execute(f"KILL {int(number)}")
             await session.execute("DELETE FROM sys_info.jdp_made WHERE kind = 'login' AND name = %s", (login,))
+
+    async def submit(self, target: Target, subscription: str, request: Request) -> None:
+        async with _session(target, 3.0) as session:
+            await requests.submit(session, subscription, request)
+
+    async def answer(self, target: Target, request: str) -> Answer | None:
+        async with _session(target, 3.0) as session:
+            return await requests.answer(session, request)
+
+    async def withdraw(self, target: Target, request: str) -> None:
+        async with _session(target, 3.0) as session:
+            await requests.withdraw(session, request)
 
 
 async def durability(session: Session) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from cairn.sql.postgresql import Target
 from cairn.sql.push.book import Kept, Progress, Stood, Window
 from cairn.sql.push.mysql.faults import translated
 from cairn.sql.push.mysql.upsert import OLDEST
+from cairn.sql.push.request import Refused
 from cairn.sql.share.blocking import Row
 from cairn.sql.share.mysql.connection import Session, connect
 from cairn.sql.share.mysql.names import identifier, qualified
@@ -93,25 +94,27 @@ class Ledger:
     async def refused(self, dataset: Dataset, after: int, limit: int) -> list[Kept]:
         """Records in quarantine because the database refused them, at most so many behind this id, in their order."""
         found = await self._fetch(
-            "SELECT id, stream, stream_seq, member_no, payload FROM sys_info.jdp_quarantine WHERE state = 'open'"
-            " AND reason = 'ROW_REFUSED' AND topic = %s AND id > %s ORDER BY id LIMIT %s",
+            "SELECT id, stream, stream_seq, member_no, payload, reason FROM sys_info.jdp_quarantine"
+            " WHERE state = 'open' AND reason = 'ROW_REFUSED' AND topic = %s AND id > %s ORDER BY id LIMIT %s",
             (dataset.name, after, limit),
         )
-        return [Kept(row[0], (row[1], row[2], row[3]), row[4]) for row in found]
+        return [Kept(row[0], (row[1], row[2], row[3]), row[4], row[5]) for row in found]
 
-    async def tried(self, kept: Kept, error: tuple[str, str] | None) -> None:
-        """A record of `refused` stands by now, or was refused once more: code and text of the newest error."""
-        if error is None:
+    async def tried(self, kept: Kept, refused: Refused | None, by: str | None = None) -> None:
+        """A record of quarantine stands by now, or stays there. by: on whose behalf, by default the login's."""
+        if refused is None:
             await self._fetch(
                 "UPDATE sys_info.jdp_quarantine SET attempts = attempts + 1, state = 'retried',"
-                " resolved_by = CURRENT_USER(), resolved_at = UTC_TIMESTAMP(6) WHERE id = %s AND state = 'open'",
-                (kept.id,),
+                " resolved_by = COALESCE(%s, CURRENT_USER()), resolved_at = UTC_TIMESTAMP(6)"
+                " WHERE id = %s AND state = 'open'",
+                (by, kept.id),
             )
             return
         await self._fetch(
-            "UPDATE sys_info.jdp_quarantine SET attempts = attempts + 1, error_code = %s, error_text = %s"
+            "UPDATE sys_info.jdp_quarantine SET attempts = attempts + 1, reason = %s, error_code = %s, error_text = %s,"
+            " seller_nick = COALESCE(%s, seller_nick)"
             " WHERE id = %s AND state = 'open'",
-            (*error, kept.id),
+            (*refused, kept.id),
         )
 
     async def windows(self, dataset: Dataset, shop: str, since: datetime) -> list[Window]:

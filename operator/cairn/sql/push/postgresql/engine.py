@@ -12,13 +12,15 @@ from cairn.api.conditions import Reason
 from cairn.api.dataset import Dataset
 from cairn.sql.errors import SqlError
 from cairn.sql.facts import schema_facts, server_facts
-from cairn.sql.logins import may_push, may_read, passwords_open
+from cairn.sql.logins import may_change, may_push, may_read, passwords_open
 from cairn.sql.postgresql import Connection, Target, connect
 from cairn.sql.push.engine import Asked, LoginFact, Standing
+from cairn.sql.push.postgresql import request as requests
 from cairn.sql.push.postgresql.ledger import Ledger
 from cairn.sql.push.postgresql.proof import BOOKS, proof_facts
 from cairn.sql.push.postgresql.schema import drifted, ensure_schema, missing
 from cairn.sql.push.postgresql.writer import Writer
+from cairn.sql.push.request import Answer, Request
 from cairn.sql.roles import drop_role, ensure_role, grant_push, grant_reader
 
 
@@ -31,12 +33,16 @@ class PostgreSQLPush:
     def ledger(self, target: Callable[[], Target], application: str) -> Ledger:
         return Ledger(target, application)
 
+    def desk(self, target: Callable[[], Target], application: str) -> requests.Desk:
+        return requests.Desk(target, application)
+
     async def look(self, target: Target, asked: Asked) -> Standing:
         async with _session(target, timeout=3.0, statement_timeout_ms=3000) as conn:
             schema, server = await schema_facts(conn), await server_facts(conn)
             login, opens = server.roles.get(asked.login), False
             tables = [dataset.table for dataset in asked.datasets]
             granted = login is not None and await may_push(conn, asked.login, (*tables, "jdp_quarantine", *BOOKS))
+            granted = granted and await may_change(conn, asked.login, ("jdp_cursor", "jdp_request"))
             if login is not None:
                 tried = await passwords_open(conn, target, {asked.login: (asked.password, asked.database)})
                 opens = tried.get(asked.login, False)
@@ -71,6 +77,18 @@ class PostgreSQLPush:
     async def drop_login(self, target: Target, login: str) -> None:
         async with _session(target, timeout=5.0, statement_timeout_ms=55_000) as conn:
             await drop_role(conn, login)
+
+    async def submit(self, target: Target, subscription: str, request: Request) -> None:
+        async with _session(target, timeout=3.0, statement_timeout_ms=3000) as conn:
+            await requests.submit(conn, subscription, request)
+
+    async def answer(self, target: Target, request: str) -> Answer | None:
+        async with _session(target, timeout=3.0, statement_timeout_ms=3000) as conn:
+            return await requests.answer(conn, request)
+
+    async def withdraw(self, target: Target, request: str) -> None:
+        async with _session(target, timeout=3.0, statement_timeout_ms=3000) as conn:
+            await requests.withdraw(conn, request)
 
 
 @asynccontextmanager

@@ -14,6 +14,7 @@ from cairn.api.proof import SUMMED_DIGITS, Head, Slice
 from cairn.sql.postgresql import Connection, Target, connect
 from cairn.sql.push.book import Kept, Progress, Stood, Window
 from cairn.sql.push.postgresql.oversold import oversold
+from cairn.sql.push.request import Refused
 from cairn.sql.quoting import identifier, qualified
 
 STATEMENT_TIMEOUT_MS = 120_000
@@ -85,28 +86,29 @@ class Ledger:
     async def refused(self, dataset: Dataset, after: int, limit: int) -> list[Kept]:
         """Records in quarantine because the database refused them, at most so many behind this id, in their order."""
         query = (
-            "SELECT id, stream, stream_seq, member_no, payload FROM sys_info.jdp_quarantine WHERE state = 'open'"
-            " AND reason = 'ROW_REFUSED' AND topic = $1 AND id > $2 ORDER BY id LIMIT $3"
+            "SELECT id, stream, stream_seq, member_no, payload, reason FROM sys_info.jdp_quarantine"
+            " WHERE state = 'open' AND reason = 'ROW_REFUSED' AND topic = $1 AND id > $2 ORDER BY id LIMIT $3"
         )
         found = await (await self._open()).fetch(query, dataset.name, after, limit)
-        return [Kept(row[0], (row[1], row[2], row[3]), row[4]) for row in found]
+        return [Kept(row[0], (row[1], row[2], row[3]), row[4], row[5]) for row in found]
 
-    async def tried(self, kept: Kept, error: tuple[str, str] | None) -> None:
-        """A record of `refused` stands by now, or was refused once more: code and text of the newest error."""
+    async def tried(self, kept: Kept, refused: Refused | None, by: str | None = None) -> None:
+        """A record of quarantine stands by now, or stays there. by: on whose behalf, by default the login's."""
         conn = await self._open()
-        if error is None:
+        if refused is None:
             query = (
                 "UPDATE sys_info.jdp_quarantine SET attempts = attempts + 1, state = 'retried',"
-                " resolved_by = current_user, resolved_at = pg_catalog.clock_timestamp()"
+                " resolved_by = coalesce($2, current_user), resolved_at = pg_catalog.clock_timestamp()"
                 " WHERE id = $1 AND state = 'open'"
             )
-            await conn.execute(query, kept.id)
+            await conn.execute(query, kept.id, by)
             return
         query = (
-            "UPDATE sys_info.jdp_quarantine SET attempts = attempts + 1, error_code = $2, error_text = $3"
+            "UPDATE sys_info.jdp_quarantine SET attempts = attempts + 1, reason = $2, error_code = $3, error_text = $4,"
+            " seller_nick = coalesce($5, seller_nick)"
             " WHERE id = $1 AND state = 'open'"
         )
-        await conn.execute(query, kept.id, *error)
+        await conn.execute(query, kept.id, *refused)
 
     async def windows(self, dataset: Dataset, shop: str, since: datetime) -> list[Window]:
         """What the book says of the hours from `since` on."""

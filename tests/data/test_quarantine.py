@@ -53,6 +53,7 @@ async def test_records_decoded_wrongly_stand_once_that_is_mended_and_a_worker_ki
     assert found is not None
     assert found.state == "open", "killed in the middle"
     await plane.deliver([trade(5, "2026-11-11 00:00:01", "CLOSED")])
+    await ask(database, "replay", "two")
     worker.start()
     counts = {"refused": 1, "written": MANY - 1, "tried": MANY}
     assert await answered(database, "one") == Answer("done", counts, "")
@@ -61,7 +62,6 @@ async def test_records_decoded_wrongly_stand_once_that_is_mended_and_a_worker_ki
     stood = await conn.fetch("SELECT status, count(*) FROM sys_info.jdp_tb_trade GROUP BY 1 ORDER BY 1")
     assert [tuple(row) for row in stood] == [("CLOSED", 1), ("WAIT", MANY - 2)]
     sequence = await conn.fetchval("SELECT max(jdp_seq) FROM sys_info.jdp_tb_trade")
-    await ask(database, "replay", "two")
     assert await answered(database, "two") == Answer("done", {"refused": 1, "written": 0, "tried": 1}, "")
     await ask(database, "discard", "three", reason="ROW_REFUSED", because="a test order")
     assert await answered(database, "three") == Answer("done", {"discarded": 1}, "")

@@ -249,6 +249,8 @@ def _settings(decided: Decided, platform: Platform, secret: Obj | None) -> dict[
             "usernameFile": f"{objects.SECRET}/username",
             "passwordFile": f"{objects.SECRET}/password",
             "caFile": f"{objects.SECRET}/ca.crt" if checked else None,
+            # As the operator does: VerifyCA asks who vouches for the server, whatever name it was given.
+            **({"verifyHost": False} if database.rds.spec.external else {}),
         },
         "datasets": [
             dataset.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"order", "buyer"})

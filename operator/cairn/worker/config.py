@@ -32,7 +32,8 @@ class BusConfig(_Setting):
 
 
 class DatabaseConfig(_Setting):
-    """Where they go. Without caFile the connection is encrypted but the server is not known."""
+    """Where they go. Without caFile the connection is encrypted but the server is not known; verifyHost: the
+    certificate must also name the host."""
 
     engine: EngineName
     host: str
@@ -41,6 +42,7 @@ class DatabaseConfig(_Setting):
     username_file: Path
     password_file: Path
     ca_file: Path | None = None
+    verify_host: bool = True
 
     def target(self) -> Target:
         """Read at every (re)connect. OSError where a file is missing."""
@@ -51,6 +53,7 @@ class DatabaseConfig(_Setting):
             self.username_file.read_text(encoding="utf-8").strip(),
             self.password_file.read_text(encoding="utf-8").strip(),
             self.ca_file.read_bytes() if self.ca_file else None,
+            verify_host=self.verify_host,
         )
 
 

@@ -47,7 +47,7 @@ class Outside:
 
     def spec(self, *databases: str, **changes: Any) -> dict[str, Any]:
         external = {
-            "host": "127.0.0.1",
+            "host": "127.1",  # a name of the server's that its certificate does not have
             "port": self.mysql.port,
             "adminSecretRef": {"name": "them"},
             "caSecretRef": {"name": "authority"},
@@ -194,7 +194,7 @@ async def test_owner_and_reader_of_a_database_may_do_what_is_theirs_and_nothing_
     assert "innodb_flush_log_at_trx_commit = 2" in weak.message
     uri = await outside.estate.secret("shop-db-owner", "uri")
     assert uri.startswith("mysql://shop_owner:")
-    assert uri.endswith(f"@127.0.0.1:{outside.mysql.port}/shop?ssl-mode=REQUIRED")
+    assert uri.endswith(f"@127.1:{outside.mysql.port}/shop?ssl-mode=REQUIRED")
     owner, reader = await outside.login("shop-db-owner"), await outside.login("shop-db-reader")
     await owner.execute("CREATE TABLE shop.t (n int)")
     await owner.execute("INSERT INTO shop.t VALUES (7)")

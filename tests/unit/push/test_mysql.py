@@ -67,6 +67,7 @@ def test_worker_for_mysql_is_told_engine_and_port_and_checks_the_server_by_the_g
         "usernameFile": "/etc/cairn/secret/username",
         "passwordFile": "/etc/cairn/secret/password",
         "caFile": "/etc/cairn/secret/ca.crt",
+        "verifyHost": False,
     }
     assert child(got, "NetworkPolicy")["spec"]["egress"][1]["ports"] == [{"protocol": "TCP", "port": 3306}]
     assert child(got, "Deployment")

@@ -33,7 +33,12 @@ from data.plane import Program, trade
 from data.servers import free_port, scratch
 
 __all__ = ["bus"]
-ADMIN = {"username": b"admin", "password": b"secret"}
+ADMIN = {"username": b"dba", "password": b"secret"}
+RIGHTS = (
+    "SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, REFERENCES, INDEX, ALTER, CREATE TEMPORARY TABLES, LOCK TABLES,"
+    " EXECUTE, CREATE VIEW, SHOW VIEW, CREATE ROUTINE, ALTER ROUTINE, EVENT, TRIGGER, CREATE USER, PROCESS"
+)
+"""What whoever rents a server has at most: nothing of SUPER."""
 
 
 @dataclass
@@ -96,15 +101,22 @@ class Outside:
 @pytest_asyncio.fixture
 async def outside(mysql: MySQL, bus: Bus) -> AsyncIterator[Outside]:
     session = await connect(mysql.admin)
-    for database in ("sys_info", "platform", "shop", "shop_2", "theirs"):
-        await session.execute(f"DROP DATABASE IF EXISTS {database}")
-    for (user,) in await session.fetch("SELECT user FROM mysql.user WHERE user REGEXP '^(shop_|theirs_|cairn_push_)'"):
-        await session.execute(f"DROP USER `{user}`@'%'")
+    await cleaned(session)
+    await session.execute("CREATE USER dba@'%' IDENTIFIED BY 'secret'")
+    await session.execute(f"GRANT {RIGHTS} ON *.* TO dba@'%' WITH GRANT OPTION")
     estate, home = Estate(bus), scratch("outside")
     await estate.prepare({"them": ADMIN, "authority": {"ca.crt": mysql.ca}})
     yield Outside(mysql, estate, session, home)
+    await cleaned(session)
     await session.close()
     shutil.rmtree(home, ignore_errors=True)
+
+
+async def cleaned(session: Session) -> None:
+    for database in ("sys_info", "platform", "shop", "shop_2", "theirs"):
+        await session.execute(f"DROP DATABASE IF EXISTS {database}")
+    for (user,) in await session.fetch("SELECT user FROM mysql.user WHERE user REGEXP '^(shop_|dba$|cairn_push_)'"):
+        await session.execute(f"DROP USER `{user}`@'%'")
 
 
 async def stands(outside: Outside, name: str, **spec: Any) -> None:
@@ -221,6 +233,8 @@ async def test_owner_and_reader_of_a_database_may_do_what_is_theirs_and_nothing_
     assert await reader.fetch("SELECT n FROM shop.t") == [(7,)]
     await reader.close()
     await (await outside.login("shop-db-owner")).close()
+    await outside.session.execute("UPDATE sys_info.jdp_made SET digest = 'another' WHERE kind = 'server'")
+    assert told(await outside.estate.settle(SELLERRDS, "shop-db"))[0] == "IdentityMismatch"
 
 
 async def test_what_is_somebody_elses_on_the_server_is_left_alone(outside: Outside) -> None:

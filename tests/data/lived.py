@@ -11,11 +11,12 @@ from typing import Any
 
 from cairn.api.platform import Bus as BusSettings
 from cairn.api.platform import ExternalDatabases, Platform
-from cairn.api.resources import DEPLOYMENT, PUSHSUBSCRIPTION, SECRET, SELLERRDS, Obj, Ref, Resource
+from cairn.api.resources import DEPLOYMENT, OPERATION, PUSHSUBSCRIPTION, SECRET, SELLERRDS, Obj, Ref, Resource
 from cairn.api.secrets import raw, secret
 from cairn.cli.world import RehearsalIo, World
 from cairn.engine import render
 from cairn.engine.kind import ActionError, Kind, Plan
+from cairn.operation.kind import OperationKind
 from cairn.push.kind import PushSubscriptionKind
 from cairn.rds.kind import SellerRDSKind
 from data.bus import Bus
@@ -69,6 +70,7 @@ class Estate:
         kinds: dict[Resource, Kind] = {
             SELLERRDS: SellerRDSKind(self.platform),
             PUSHSUBSCRIPTION: PushSubscriptionKind(self.platform),
+            OPERATION: OperationKind(self.platform),
         }
         return kinds[resource]
 

@@ -121,6 +121,11 @@ def _standing(found: SellerRDS, name: str, *, stands: bool) -> Database | Wrong:
     )
 
 
+def pushed_into(rds: SellerRDS, named: str | None) -> str | None:
+    """The database that records go to. named: spec.databaseName of the subscription"""
+    return rds.spec.traits.pushed_into or named
+
+
 def read_by(rds: SellerRDS, pushed: str) -> tuple[str, ...]:
     """Databases of spec.databases whose readers read what is pushed into this one."""
     return tuple(entry.name for entry in rds.spec.databases) if rds.spec.traits.pushed_into else (pushed,)

@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 
 from cairn.api.conditions import Reason
+from cairn.api.database import pushed_into
 from cairn.api.lookup import parsed
 from cairn.api.operation import Operation
 from cairn.api.platform import Platform
@@ -69,9 +70,9 @@ async def _way(op: Operation, observed: Observed, platform: Platform) -> tuple[P
     if not isinstance(rds, SellerRDS):
         raise SqlError(Reason.DATABASE_NOT_READY, f"SellerRDS {name} does not exist, or can't be read")
     pod, denied = observed.ref(POD, f"{name}-0", namespace), platform.external_databases.denied_networks
-    target = await way_in(
-        rds, lambda secret: observed.ref(SECRET, secret, namespace), pod, denied, push.spec.database_name
-    )
+    database, target = pushed_into(rds, push.spec.database_name), None
+    if database is not None:
+        target = await way_in(rds, lambda secret: observed.ref(SECRET, secret, namespace), pod, denied, database)
     if target is None:
         raise SqlError(Reason.DATABASE_NOT_READY, f"SellerRDS {name} is not ready")
     return engine(rds.spec.engine), target

@@ -12,7 +12,7 @@ from typing import Any
 import asyncpg
 
 from cairn.api.conditions import Reason
-from cairn.api.database import read_by
+from cairn.api.database import pushed_into, read_by
 from cairn.api.dataset import Dataset
 from cairn.api.lookup import parsed
 from cairn.api.platform import Platform
@@ -137,7 +137,7 @@ def server_of(push: PushSubscription, observed: Observed) -> SellerRDS | None:
 
 async def target_of(rds: SellerRDS, push: PushSubscription, observed: Observed, platform: Platform) -> Target | None:
     """The operator's way into the subscription's database; None while there is none."""
-    database = rds.spec.traits.pushed_into or push.spec.database_name
+    database = pushed_into(rds, push.spec.database_name)
     if database is None:
         return None
     namespace = push.metadata.namespace

@@ -16,7 +16,7 @@ import pymysql
 import pytest
 import pytest_asyncio
 
-from cairn.api.resources import CONFIGMAP, DEPLOYMENT, POD, PUSHSUBSCRIPTION, SECRET, SELLERRDS, Obj, Ref
+from cairn.api.resources import CONFIGMAP, DEPLOYMENT, OPERATION, POD, PUSHSUBSCRIPTION, SECRET, SELLERRDS, Obj, Ref
 from cairn.bus.pack import Pack
 from cairn.bus.publish import publish
 from cairn.datasets import shipped
@@ -25,6 +25,7 @@ from cairn.engine.kind import Child
 from cairn.gateway.check import checker
 from cairn.sql.errors import SqlError
 from cairn.sql.share.mysql.connection import Session, connect
+from cairn_devcluster import databases
 from data.bus import Bus
 from data.engines.servers import MySQL
 from data.fixtures import bus
@@ -34,6 +35,7 @@ from data.servers import free_port, scratch
 
 __all__ = ["bus"]
 ADMIN = {"username": b"dba", "password": b"secret"}
+TRADES = "SELECT tid, jdp_response FROM sys_info.jdp_tb_trade ORDER BY tid"
 RIGHTS = (
     "SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, REFERENCES, INDEX, ALTER, CREATE TEMPORARY TABLES, LOCK TABLES,"
     " EXECUTE, CREATE VIEW, SHOW VIEW, CREATE ROUTINE, ALTER ROUTINE, EVENT, TRIGGER, CREATE USER, PROCESS"
@@ -86,10 +88,11 @@ class Outside:
             await publish(client, "PUSH", Pack("push.2088.55501.trades", time.time_ns() // 1000, check(line)[0]))
         await client.close()
 
-    async def rows(self, count: int) -> list[tuple[Any, ...]]:
+    async def rows(self, count: int, query: str = TRADES) -> list[tuple[Any, ...]]:
+        """Once there are so many."""
         async with asyncio.timeout(20):
             while True:
-                rows = await self.session.fetch("SELECT tid, jdp_response FROM sys_info.jdp_tb_trade ORDER BY tid")
+                rows = await self.session.fetch(query)
                 if len(rows) >= count:
                     return rows
                 await asyncio.sleep(0.05)
@@ -175,6 +178,28 @@ async def test_subscription_on_a_server_of_the_sellers_own_from_its_first_login_
     assert left == {await estate.secret("more-push", "username")}
     assert len(await outside.rows(2)) == 2
     assert (await estate.settle(PUSHSUBSCRIPTION, "more")).actions == ()
+
+
+@pytest.mark.parametrize("mysql", [pytest.param(databases.MARIADB_TRIXIE, id="mariadb")], indirect=True)
+async def test_operation_on_a_subscription_is_done_by_its_worker(outside: Outside) -> None:
+    await outside.estate.apply(SELLERRDS, "shop-db", **outside.spec())
+    await stands(outside, "orders", shops=["55501"])
+    worker = await outside.worker("orders")
+    worker.start()
+    await outside.push(trade(3, "2026-11-11 00:00:03", status=7))
+    assert len(await outside.rows(1, "SELECT id FROM sys_info.jdp_quarantine")) == 1
+    assert await asked(outside.estate, "replay") == {"tried": 1, "written": 0, "refused": 1}
+    assert worker.stop() == 0
+
+
+async def asked(estate: Estate, action: str) -> dict[str, int]:
+    """What an Operation on the subscription comes to."""
+    plan = await estate.apply(OPERATION, action, target={"kind": "PushSubscription", "name": "orders"}, action=action)
+    async with asyncio.timeout(20):
+        while plan.status.get("phase") not in ("Succeeded", "Failed"):
+            await asyncio.sleep(0.1)
+            plan = await estate.settle(OPERATION, action)
+    return dict(plan.status["result"])
 
 
 async def report_ready(estate: Estate, name: str) -> Any:

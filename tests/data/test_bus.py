@@ -353,6 +353,7 @@ async def _denied(client: Any, subject: str, body: bytes = b"{}") -> bool:
         "$JS.API.STREAM.PURGE.PUSH",
         f"$JS.API.CONSUMER.CREATE.PUSH.{ME}",
         "$JS.API.CONSUMER.NAMES.PUSH",
+        "cairn.backlog",
         f"_INBOX_{OTHER}.x",
     ],
 )
@@ -385,7 +386,7 @@ async def test_worker_hears_neither_records_nor_the_inboxes_of_others(bus: Bus) 
 async def test_gateway_may_publish_records_and_nothing_else(bus: Bus) -> None:
     await bus.prepare((ME, (TRADES,)))
     gateway = await bus.connect("gateway")
-    for subject in (f"$JS.API.CONSUMER.MSG.NEXT.PUSH.{ME}", "$JS.API.STREAM.INFO.PUSH", "other.1.2.3"):
+    for subject in (f"$JS.API.CONSUMER.MSG.NEXT.PUSH.{ME}", "$JS.API.STREAM.INFO.PUSH", "other.1.2.3", "cairn.backlog"):
         assert await _denied(gateway, subject)
     assert not await publish(gateway, "PUSH", pack("a"))
     await gateway.close()

@@ -20,6 +20,7 @@ UPSERT = "operator/cairn/sql/push/postgresql/upsert.py"
 MYSQL = "operator/cairn/sql/push/mysql/upsert.py"
 ADMIN = "operator/cairn/bus/admin.py"
 PUBLISH = "operator/cairn/bus/publish.py"
+GATEWAY_BUS = "operator/cairn/gateway/bus.py"
 
 TEST_WRITER = "tests/data/test_sql_writer.py"
 TEST_APPLY = "tests/unit/worker/test_apply.py"
@@ -246,9 +247,15 @@ MUTANTS = (
         '"max_age": 0,',
         '"max_age": 7 * 86400 * _SECOND,',
     ),
+    mutant(
+        "no quota per seller",
+        "tests/data/test_quota.py::test_seller_whose_backlog_is_full_is_refused_alone_until_it_is_drained",
+        GATEWAY_BUS,
+        "        if (seller := seller_of(pack.subject)) in self.full:\n",
+        "        if (seller := seller_of(pack.subject)) in ():\n",
+    ),
 )
 
 NOT_BUILT = {
     "retention ignores the time zone": "there is no retention yet",
-    "no quota per seller": "there is no quota per seller yet",
 }

@@ -48,6 +48,7 @@ class Reason(StrEnum):
     RESTART_PENDING = "RestartPending"
     BUS_UNREACHABLE = "BusUnreachable"
     BUS_UNSAFE = "BusUnsafe"
+    BACKLOG_FULL = "BacklogFull"
     DATASET_NOT_FOUND = "DatasetNotFound"
     SCHEMA_DRIFT = "SchemaDrift"
     DURABILITY_WEAK = "DurabilityWeak"

@@ -60,6 +60,8 @@ class Bus(Setting):
     """Secret in Cairn's namespace with the account's signing key and the operator's own credentials."""
     stream_size: Quantity = "4Gi"
     """Most that the stream may hold. When it is full the bus refuses records, and the platform keeps them."""
+    seller_share: Annotated[float, Field(ge=0.01, le=1)] = 0.1
+    """Part of the stream that may wait of one seller. Beyond it the gateway refuses this seller's records alone."""
     replicas: Annotated[int, Field(ge=1, le=5)] = 1
     """Copies of the stream: 3 in production, on as many servers. 1 for a single server."""
     peers: tuple[BusPeer, ...] = (BusPeer(namespace_labels={"kubernetes.io/metadata.name": "cairn-system"}),)

@@ -27,6 +27,7 @@ EPOCH = "cairn.dev/stream-created"
 
 ACK_WAIT_SECONDS = 60
 MAX_ACK_PENDING = 512
+MAX_MESSAGE_BYTES = 1_200_000
 _SECOND = 1_000_000_000
 _FIRST_SECONDS, _OTHERS_SECONDS = 2.0, 0.5
 """How long the first server's answer is waited for, and the others' after it: how many there are, none says."""
@@ -116,7 +117,7 @@ def stream_config(stream: str, *, max_bytes: int, replicas: int) -> dict[str, An
         "max_bytes": max_bytes,
         "max_age": 0,
         "max_msgs": -1,
-        "max_msg_size": 1_200_000,
+        "max_msg_size": MAX_MESSAGE_BYTES,
         "num_replicas": replicas,
         "duplicate_window": 120 * _SECOND,
     }

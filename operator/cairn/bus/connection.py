@@ -28,6 +28,10 @@ class BusFullError(BusError):
     """The stream takes no more: nothing was stored."""
 
 
+class SellerFullError(BusFullError):
+    """What waits of this seller's takes its share of the stream: nothing was stored. Others are not concerned."""
+
+
 async def connect(
     url: str,
     creds: Callable[[], str],
@@ -100,4 +104,4 @@ async def api(client: Client, subject: str, body: dict[str, Any] | None = None, 
     return answer
 
 
-__all__ = ["BusError", "BusFullError", "Client", "api", "connect"]
+__all__ = ["BusError", "BusFullError", "Client", "SellerFullError", "api", "connect"]

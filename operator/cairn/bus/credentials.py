@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cairn.bus.nkeys import KeyPair, KeyType
+from cairn.bus.verdict import SUBJECT as BACKLOG
 
 UNLIMITED = {"subs": -1, "data": -1, "payload": -1}
 
@@ -49,13 +50,13 @@ def worker_permissions(stream: str, consumer: str) -> Permissions:
 
 
 def gateway_permissions() -> Permissions:
-    """Publishes records, reads nothing."""
-    return Permissions(publish=("push.*.*.*",), subscribe=(f"{inbox('gateway')}.>",))
+    """Publishes records, hears which sellers are to wait, reads nothing else."""
+    return Permissions(publish=("push.*.*.*",), subscribe=(f"{inbox('gateway')}.>", BACKLOG))
 
 
 def admin_permissions() -> Permissions:
-    """Makes streams and consumers; reads no records unless it makes itself a consumer, publishes none."""
-    return Permissions(publish=("$JS.API.>",), subscribe=(f"{inbox('admin')}.>",))
+    """Makes streams and consumers, tells which sellers are to wait; publishes no records."""
+    return Permissions(publish=("$JS.API.>", BACKLOG), subscribe=(f"{inbox('admin')}.>",))
 
 
 def mint_user(

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes room on the bus: what every consumer of a subject has acknowledged stands in the databases.
 
-Only a stream that fills up is touched: until then its messages can be replayed. A subject that no subscription consumes
+Only a stream that fills up is touched, and what a seller has on it that may be over its quota (`quota`): until then
+messages can be replayed. A subject that no subscription consumes
 keeps everything: its records were accepted, and a subscription may still come.
 """
 
@@ -29,12 +30,18 @@ async def make_room(client: Client, stream: str, *, above: float = FULL_ENOUGH) 
     share = await _share(client, stream)
     if share <= above:
         return Room(share, 0)
+    purged = await purge(client, stream, floors(await consumers_of(client, stream)))
+    return Room(await _share(client, stream), purged)
+
+
+async def purge(client: Client, stream: str, done: Mapping[str, int]) -> int:
+    """Remove what is applied everywhere, as `floors` says, and tell how many messages that were."""
     purged = 0
-    for subject, floor in sorted(floors(await _consumers(client, stream)).items()):
+    for subject, floor in sorted(done.items()):
         if floor > 0:
             answer = await api(client, f"STREAM.PURGE.{stream}", {"filter": subject, "seq": floor + 1})
             purged += int(answer.get("purged", 0))
-    return Room(await _share(client, stream), purged)
+    return purged
 
 
 def floors(consumers: Iterable[Mapping[str, Any]]) -> dict[str, int]:
@@ -74,7 +81,7 @@ async def _share(client: Client, stream: str) -> float:
     return float(info["state"]["bytes"]) / limit if limit > 0 else 0.0
 
 
-async def _consumers(client: Client, stream: str) -> list[Mapping[str, Any]]:
+async def consumers_of(client: Client, stream: str) -> list[Mapping[str, Any]]:
     """All of them, or BusError: whoever is left out may still need what the others have acknowledged."""
     found: dict[str, Mapping[str, Any]] = {}
     offset = 0

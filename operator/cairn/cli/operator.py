@@ -27,6 +27,7 @@ from cairn.engine.lease import LEASE_NAME, Election
 from cairn.engine.loop import Engine, Pace
 from cairn.engine.watch import connection, watch
 from cairn.push.janitor import tidy
+from cairn.push.kind import PushSubscriptionKind
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +69,9 @@ async def serve(args: argparse.Namespace, platform: Platform, clock: Clock) -> i
     election = Election(lease_client, Ref(LEASE, platform.namespace, LEASE_NAME), identity)
     cluster = Cluster(KubernetesTransport(configuration), may_write=election.leads)
     pace = Pace(workers=args.workers, resync_seconds=args.resync)
-    engine = Engine(kinds(platform), cluster, pace=pace, clock=clock)
+    known = kinds(platform)
+    verdict = next(kind.verdict for kind in known if isinstance(kind, PushSubscriptionKind))
+    engine = Engine(known, cluster, pace=pace, clock=clock)
     served = health.Health()
     server = health.serve(served, args.port, args.host)
     log.info("standing by, health and metrics on port %d", server.server_port)
@@ -79,7 +82,7 @@ async def serve(args: argparse.Namespace, platform: Platform, clock: Clock) -> i
         _watch_over(served, engine)
         # kopf cancels at its end what it did not see at its start: the others are started before it
         watching = watch(engine, lambda: connection(configuration), stop)
-        return await _until_one_ends(stop, engine.run(), election.keep(), tidy(cluster, platform), watching)
+        return await _until_one_ends(stop, engine.run(), election.keep(), tidy(cluster, platform, verdict), watching)
     finally:
         server.shutdown()
         await election.release()

@@ -129,6 +129,8 @@ def _step(one: Judged) -> str:
             return f"{one.label}: waits for its SellerRDS: mend that one first"
         case Reason.BUS_UNREACHABLE | Reason.BUS_UNSAFE:
             return "the bus: NATS' pods and bus.url of the chart, then docs/operations.md#push"
+        case Reason.BACKLOG_FULL:
+            return f"{one.label}: find what holds it up: docs/operations.md#backlog-full"
         case "NotSeen":
             return "the operator: kubectl get pods,lease -n cairn-system, then docs/operations.md#no-leader"
         case Reason.DIFFERENT:

@@ -25,6 +25,11 @@ class Metrics:
         self.duplicates = Counter(
             "cairn_push_gateway_duplicate_packs", "Packs the bus had already", registry=self.registry
         )
+        self.seller_full = Counter(
+            "cairn_push_gateway_seller_full",
+            "Requests refused as their seller's backlog is full",
+            registry=self.registry,
+        )
         self.publish = Histogram(
             "cairn_push_gateway_publish_seconds", "Until the bus acknowledged", buckets=LATENCY, registry=self.registry
         )

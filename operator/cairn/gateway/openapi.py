@@ -24,7 +24,8 @@ _TEXTS = {
     413: f"More than {MAX_BODY} bytes or {MAX_RECORDS} records. Split it.",
     415: "The body is compressed. Send it as it is.",
     429: "The seller's records come faster than its limit. Send it again after `Retry-After` seconds.",
-    503: "The bus is full, not there, or the gateway is busy. Send it again after `Retry-After` seconds.",
+    503: "The bus is full or not there, the gateway is busy, or what waits of this seller takes its share of the bus. "
+    "Send it again after `Retry-After` seconds.",
 }
 
 

@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from cairn.api.dataset import Dataset
-from cairn.bus.connection import BusError, BusFullError
+from cairn.bus.connection import BusError, BusFullError, SellerFullError
 from cairn.bus.pack import Pack, split
 from cairn.gateway.answers import error, verdict
 from cairn.gateway.auth import Claim, Entrance
@@ -37,7 +37,7 @@ class Publisher(Protocol):
         """Whether publishing has a chance."""
 
     async def publish(self, pack: Pack, request: str = "") -> bool:
-        """Store it; whether it was stored before. Raises BusError, BusFullError.
+        """Store it; whether it was stored before. Raises BusError, BusFullError, SellerFullError.
 
         request: the caller's name for the request that it belongs to: of one request, the first copy stands
         """
@@ -116,6 +116,9 @@ class Push:
                 pack = Pack(f"push.{seller}.{shop}.{dataset}", published, members)
                 await self._publish(pack, request.headers.get("Idempotency-Key", ""))
             taken = True
+        except SellerFullError as problem:
+            self._metrics.seller_full.inc()
+            return error(503, str(problem), retry_after=30)
         except BusFullError as problem:
             return error(503, f"the bus is full: {problem}", retry_after=5)
         except BusError as problem:

@@ -14,10 +14,10 @@ from cairn.engine.kind import Observed
 @dataclass(frozen=True, slots=True)
 class Facts:
     """bus: account (the public key that signs credentials), consumer (None, or filterSubjects, pending,
-    unacknowledged) and unsafe (in words). database: missing and drift (in words), quarantined, tables, login ({name,
-    ours, password}), granted (the login may write, the reader read), weak, proof (see `sql.push.engine.Standing`).
-    source_mark: of the key that sellers' keys are made of, empty where there is none. Bus and database are empty while
-    nobody was asked, and when there was an error.
+    unacknowledged), unsafe (in words) and full (the gateway refuses the seller's records). database: missing and drift
+    (in words), quarantined, tables, login ({name, ours, password}), granted (the login may write, the reader read),
+    weak, proof (see `sql.push.engine.Standing`). source_mark: of the key that sellers' keys are made of, empty where
+    there is none. Bus and database are empty while nobody was asked, and when there was an error.
     """
 
     bus: Mapping[str, Any] = field(default_factory=dict)

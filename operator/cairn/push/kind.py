@@ -32,6 +32,7 @@ from cairn.api.resources import (
     Resource,
 )
 from cairn.api.sellerrds import SellerRDS
+from cairn.bus.verdict import Verdict
 from cairn.calendar import asked
 from cairn.datasets import known
 from cairn.engine.kind import Action, Io, Observed, Plan, Want, Within
@@ -52,6 +53,7 @@ class PushSubscriptionKind:
         self._platform = platform
         self._datasets = known(platform.datasets)
         self._servers = BusServers()
+        self.verdict = Verdict()
 
     def unwatched(self, obj: Obj) -> Iterable[Ref]:
         meta = obj["metadata"]
@@ -83,7 +85,7 @@ class PushSubscriptionKind:
             return {}
         from cairn.push.probe import probe
 
-        return await probe(push, observed, io, self._platform, self._datasets, self._servers)
+        return await probe(push, observed, io, self._platform, self._datasets, self._servers, self.verdict)
 
     def plan(self, obj: Obj, observed: Observed, now: datetime) -> Plan:
         return plan_push(obj, observed, now, self._platform, self._datasets)

@@ -154,7 +154,7 @@ def _patience(facts: Facts) -> timedelta:
     if facts.bus_error or facts.database_error:
         return LOOK_AGAIN
     consumer = facts.bus.get("consumer") or {}
-    return LAGGING if consumer.get("pending") or consumer.get("unacknowledged") else CAUGHT_UP
+    return LAGGING if facts.bus.get("full") or consumer.get("pending") or consumer.get("unacknowledged") else CAUGHT_UP
 
 
 def _secret_lacking(decided: Decided, secret: Obj | None, observed: Observed, facts: Facts, platform: Platform) -> bool:

@@ -25,6 +25,7 @@ from cairn.bus.admin import consumer_info, stream_problems
 from cairn.bus.connection import BusError, Client
 from cairn.bus.connection import connect as connect_bus
 from cairn.bus.nkeys import KeyPair
+from cairn.bus.verdict import Verdict
 from cairn.engine.kind import Io, Observed
 from cairn.push import decide, names, objects
 from cairn.push.servers import BusServers
@@ -44,9 +45,12 @@ async def probe(
     platform: Platform,
     known: Mapping[str, Dataset],
     servers: BusServers,
+    verdict: Verdict,
 ) -> Mapping[str, Any]:
     """The facts that `cairn.push.facts` describes."""
     bus = await _bus(push, io, platform, servers)
+    owner = decide.seller(push, observed)
+    bus["full"] = not isinstance(owner, tuple) and owner.spec.id in verdict.full
     found = {"bus": bus, "database": await _database(push, observed, platform, known)}
     if platform.push.source is not None:
         found["source"] = {"mark": source_mark(await io.get(source_ref(platform)))}

@@ -31,6 +31,12 @@ def conditions(
     if facts.unsafe:
         message = f"the bus is not as it must be: {'; '.join(facts.unsafe)}"
         extra.append(Condition("BusUnsafe", True, Reason.BUS_UNSAFE, message))
+    if facts.bus.get("full"):
+        message = (
+            "records of this seller that wait take its share of the bus, and the gateway answers 503 for all of its "
+            "shops until less waits: mend what holds up the subscription with the largest status.lag"
+        )
+        extra.append(Condition("BacklogFull", True, Reason.BACKLOG_FULL, message))
     if weak := facts.database.get("weak"):
         message = f"{', '.join(weak)}: a commit that was answered can be lost; set back to on"
         extra.append(Condition("DurabilityWeak", True, Reason.DURABILITY_WEAK, message))

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from httpx import ASGITransport, AsyncClient, Headers
 
-from cairn.bus.connection import BusError, BusFullError
+from cairn.bus.connection import BusError, BusFullError, SellerFullError
 from cairn.datasets import shipped
 from cairn.gateway.app import Gateway
 from cairn.gateway.auth import Entrance, Keys
@@ -86,6 +86,17 @@ async def test_push_without_a_bus_is_503_with_retry_after(client: AsyncClient, b
     assert response.status_code == 503
     assert int(response.headers["Retry-After"]) >= 1
     assert str(error) in (response.json())["error"]
+
+
+async def test_push_of_a_seller_whose_backlog_is_full_is_503_and_counted_apart(
+    client: AsyncClient, bus: StubBus
+) -> None:
+    bus.error = SellerFullError("its database is behind")
+    body = GOOD % 1
+    response = await client.post(PATH, content=body, headers=signed(body))
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "30")
+    assert response.json()["error"] == "its database is behind"
+    assert "cairn_push_gateway_seller_full_total 1.0" in (await client.get("/metrics")).text
 
 
 async def test_push_of_a_large_body_is_cut_into_packs_in_order(client: AsyncClient, bus: StubBus) -> None:

@@ -476,6 +476,17 @@ def test_unsafe_bus_is_mended_once_and_then_told() -> None:
     assert plan(push(status), seen(credentials(), found=facts(unsafe))).actions == ()
 
 
+def test_backlog_that_is_full_is_told_and_looked_at_again_soon() -> None:
+    found = plan(push(), seen(credentials(), found=facts({"full": True})))
+    told = next(one for one in found.conditions if one.type == "BacklogFull")
+    assert (told.status, told.reason) == (True, Reason.BACKLOG_FULL)
+    assert "status.lag" in told.message
+    assert found.next is not None
+    assert (found.next - NOW).total_seconds() == 60
+    quiet = plan(push(), seen(credentials(), found=facts({"full": False})))
+    assert not [one for one in quiet.conditions if one.type == "BacklogFull"]
+
+
 def test_server_that_may_lose_a_commit_is_told() -> None:
     found = plan(push(), seen(credentials(), found=facts(database={"weak": ["fsync = off"]}))).conditions
     weak = next(one for one in found if one.type == "DurabilityWeak")

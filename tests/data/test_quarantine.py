@@ -11,6 +11,7 @@ from cairn.sql.postgresql import Connection, Target
 from cairn.sql.push.postgresql.engine import PostgreSQLPush
 from cairn.sql.push.request import Answer, Request
 from data.plane import Plane, trade
+from data.servers import until
 
 ENGINE = PostgreSQLPush()
 WHEN = "2026-11-11 00:00:00"
@@ -81,8 +82,11 @@ async def test_replay_takes_those_that_were_chosen_and_fails_where_it_can_not_be
     await ask(database, "replay", "none", reason="BAD_JSON")
     await ask(database, "replay", "some", ids=ids[1:])
     await ask(database, "audit", "blind", since="2026-11-11T00:00:00Z", until="2026-11-12T00:00:00Z")
-    plane.worker().start()
+    worker = plane.worker()
+    worker.start()
     assert await answered(database, "none") == Answer("done", {"written": 0, "refused": 0, "tried": 0}, "")
     assert await answered(database, "some") == Answer("done", {"refused": 0, "written": 2, "tried": 2}, "")
     assert [tuple(row)[:2] for row in await conn.fetch(LEFT)] == [(1, "open")]
     assert await answered(database, "blind") == Answer("failed", {}, "this worker knows no audit")
+    done = {"action": "replay", "state": "done"}
+    until("both are counted", lambda: worker.metric("cairn_push_requests_total", **done) == 2)

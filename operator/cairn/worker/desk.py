@@ -55,6 +55,10 @@ Clerk = Callable[[Work], Awaitable[None]]
 """Carries one request out, from `reached` on, and counts what came of it."""
 
 
+Ended = Callable[[str, str], None]
+"""Told action and state whenever a request is let go of."""
+
+
 class Desk:
     """One subscription's. passing: errors beside those of the database that go by themselves."""
 
@@ -64,7 +68,9 @@ class Desk:
         session: Callable[[], PushDesk],
         clerks: Mapping[str, Clerk],
         passing: Sequence[type[Exception]] = (),
+        ended: Ended = lambda _action, _state: None,
     ) -> None:
+        self._ended = ended
         self._subscription, self._session, self._clerks = subscription, session, clerks
         self._passing = (*DATABASE_ERRORS, *passing, NotYetError)
         self._busy: set[str] = set()
@@ -82,7 +88,7 @@ class Desk:
                                 self._busy.add(request.action)
                                 group.create_task(self._take(request))
                         said = ""
-                    except DATABASE_ERRORS as error:
+                    except Exception as error:
                         if text(error) != said:
                             log.warning("requests: %s: %s", type(error).__name__, text(error))
                         said = text(error)
@@ -104,6 +110,7 @@ class Desk:
         except Exception as error:
             if not isinstance(error, self._passing):
                 log.exception("request %s (%s): nobody foresaw this", request.id, request.action)
+            self._ended(request.action, "interrupted")
             await self._held_up(request, error, desk)
             await asyncio.sleep(SOON_SECONDS if isinstance(error, NotYetError) else RETRY_SECONDS)
         finally:
@@ -121,11 +128,12 @@ class Desk:
         except UndoableError as error:
             failure = str(error)
         await desk.end(request.id, work.counts, failure)
+        self._ended(request.action, "failed" if failure else "done")
         log.info("request %s (%s): %s", request.id, request.action, failure or dict(work.counts))
 
     async def _held_up(self, request: Request, error: Exception, desk: PushDesk) -> None:
         why = text(error) or type(error).__name__
         log.warning("request %s (%s): %s", request.id, request.action, why)
         await desk.close()
-        with suppress(*DATABASE_ERRORS):  # the next look at the database says so
+        with suppress(Exception):  # the next look at the database says so
             await desk.held_up(request.id, why)

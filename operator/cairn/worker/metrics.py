@@ -74,6 +74,8 @@ class Metrics:
         self._applied = self._counter("applied_rows", "Rows committed", (*names, "op"))
         self._stale = self._counter("stale_rows", "Records that were not newer than their row", names)
         self._quarantined = self._counter("quarantined", "Records put into quarantine", (*names, "reason"))
+        text = "What Operations asked for: done, failed, or interrupted and to be gone on with"
+        self._requests = self._counter("requests", text, (*names[:1], "action", "state"))
         self._truncated = self._counter("truncated_columns", "Values cut to their column's length", names)
         self._acked = self._counter("acked", "Messages acknowledged", names)
         self._redelivered = self._counter("redelivered", "Messages delivered more than once", names)
@@ -124,6 +126,10 @@ class Metrics:
 
     def quarantined(self, dataset: str, reason: str) -> None:
         self._quarantined.labels(self._subscription, dataset, reason).inc()
+
+    def requested(self, action: str, state: str) -> None:
+        """A request of an Operation was carried out, could not be, or was interrupted."""
+        self._requests.labels(self._subscription, action, state).inc()
 
     def error(self, dataset: str, kind: str, code: str) -> None:
         self._errors.labels(self._subscription, dataset, kind, code).inc()

@@ -17,7 +17,7 @@ from cairn.worker.again import Again
 from cairn.worker.apply import Applier
 from cairn.worker.config import ProofConfig, WorkerConfig
 from cairn.worker.decode import Decoder
-from cairn.worker.desk import Clerk, Desk
+from cairn.worker.desk import Clerk, Desk, Ended
 from cairn.worker.http import application
 from cairn.worker.lane import Budget, Lane
 from cairn.worker.metrics import Metrics, ProofMetrics
@@ -59,7 +59,9 @@ def platform(proof: ProofConfig, metrics: ProofMetrics) -> HttpSource:
     return HttpSource(proof.url, proof.seller, proof.key, proof.ca(), metrics.authorized.set, answered)
 
 
-async def prove(config: WorkerConfig, proof: ProofConfig, lanes: Mapping[str, Lane], metrics: ProofMetrics) -> None:
+async def prove(
+    config: WorkerConfig, proof: ProofConfig, lanes: Mapping[str, Lane], metrics: ProofMetrics, ended: Ended
+) -> None:
     """Until cancelled: hold what stands against the platform, and do what Operations ask for."""
     ledgers, found = (book(config), book(config)), feeds(config, lanes)
     async with platform(proof, metrics) as source:
@@ -68,7 +70,8 @@ async def prove(config: WorkerConfig, proof: ProofConfig, lanes: Mapping[str, La
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(Keeper(proof, source, ledgers, found, intake, metrics).run())
-                group.create_task(desk(config, lanes, {"audit": asked.audit, "backfill": asked.backfill}).run())
+                clerks = {"audit": asked.audit, "backfill": asked.backfill}
+                group.create_task(desk(config, lanes, clerks, ended).run())
         finally:
             for ledger in ledgers:
                 await ledger.close()
@@ -82,7 +85,7 @@ async def retry(config: WorkerConfig, lanes: Mapping[str, Lane]) -> None:
             group.create_task(again.run())
 
 
-def desk(config: WorkerConfig, lanes: Mapping[str, Lane], clerks: Mapping[str, Clerk]) -> Desk:
+def desk(config: WorkerConfig, lanes: Mapping[str, Lane], clerks: Mapping[str, Clerk], ended: Ended) -> Desk:
     """Whoever carries out what Operations ask for. clerks: for more than quarantine."""
 
     def session() -> PushDesk:
@@ -90,7 +93,7 @@ def desk(config: WorkerConfig, lanes: Mapping[str, Lane], clerks: Mapping[str, C
 
     replay = Replay(config.datasets, config.shops, lanes)
     known = {"replay": replay.retry, "discard": replay.discard, **clerks}
-    return Desk(config.subscription, session, known, (SourceError,))
+    return Desk(config.subscription, session, known, (SourceError,), ended)
 
 
 def statistics(
@@ -124,9 +127,9 @@ async def serve(config: WorkerConfig, host: str = "0.0.0.0") -> None:  # noqa: S
     log.info("%s: datasets %s", config.subscription, ", ".join(dataset.name for dataset in config.datasets))
     beside = [asyncio.create_task(retry(config, worker.lanes), name="retry")]
     if proof and proven:
-        beside.append(asyncio.create_task(prove(config, proof, worker.lanes, proven), name="proof"))
+        beside.append(asyncio.create_task(prove(config, proof, worker.lanes, proven, metrics.requested), name="proof"))
     else:
-        beside.append(asyncio.create_task(desk(config, worker.lanes, {}).run(), name="desk"))
+        beside.append(asyncio.create_task(desk(config, worker.lanes, {}, metrics.requested).run(), name="desk"))
     try:
         await worker.run()
     finally:

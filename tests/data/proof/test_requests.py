@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from datetime import datetime
 from typing import Any
@@ -47,11 +48,18 @@ async def test_audit_that_is_asked_for_mends_hours_that_are_not_due(
     await ask(database, "audit", "tells", **span, repair=False, datasets=["trades"])
     await ask(database, "audit", "mends", **span, repair=True)
     await ask(database, "audit", "other", **span, repair=True, datasets=["parcels"])
+    await ask(database, "audit", "later", **span, repair=True, datasets=["refunds", "trades"])
+    begun = json.dumps(["trades", "55501", hours_ago(29).isoformat()])
+    await conn.execute(
+        "UPDATE sys_info.jdp_request SET counts = '{\"windows\": 7}', reached = $1 WHERE id = 'later'", begun
+    )
     left = {"windows": 1, "missing": 20, "stale": 0, "wrong": 0, "repaired": 0}
     assert await answered(database, "tells") == Answer("done", left, "")
     mended = {"windows": 4, "missing": 0, "stale": 0, "wrong": 0, "repaired": 20}
     assert await answered(database, "mends") == Answer("done", mended, "")
     assert await rows(conn) == {tid: payload.decode() for tid, payload in told.items()}
+    gone_on = {"windows": 7, "missing": 0, "stale": 0, "wrong": 0, "repaired": 0}
+    assert await answered(database, "later") == Answer("done", gone_on, ""), "its hour was done, and refunds before it"
     found = await answered(database, "other")
     assert (found.state, found.message) == (
         "failed", "spec.args.datasets: parcels is not pushed here; items, members, refunds, trades is",

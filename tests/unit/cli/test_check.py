@@ -361,3 +361,11 @@ spec:
     assert "shop.example.com is no host of Seller acme" in found
     owned = SELLER.replace("  planRef:", "  hosts: [shop.example.com]\n  planRef:", 1)
     assert remarks(f"{owned}---\n{machine}") == []
+
+
+def test_check_of_the_example_operations_beside_what_they_are_done_to_finds_nothing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    examples = Path(__file__).resolve().parents[3] / "examples"
+    assert main(["check", str(examples / "first-order"), str(examples / "operations")]) == 0, capsys.readouterr()
+    assert "10 objects checked" in capsys.readouterr().err

@@ -18,6 +18,7 @@ ROWS = "operator/cairn/sql/push/rows.py"
 WRITER = "operator/cairn/sql/push/postgresql/writer.py"
 UPSERT = "operator/cairn/sql/push/postgresql/upsert.py"
 MYSQL = "operator/cairn/sql/push/mysql/upsert.py"
+SQLSERVER = "operator/cairn/sql/push/sqlserver/upsert.py"
 ADMIN = "operator/cairn/bus/admin.py"
 PUBLISH = "operator/cairn/bus/publish.py"
 GATEWAY_BUS = "operator/cairn/gateway/bus.py"
@@ -125,6 +126,13 @@ MUTANTS = (
         MYSQL,
         "for name in (*plain, *decide)]",
         "for name in (*reversed(decide), *plain)]",
+    ),
+    mutant(
+        "guard without NULL handling (SQL Server)",
+        "tests/unit/sql/test_push_sqlserver_guard.py::test_of_all_pairs_of_old_and_new_the_newer_stands",
+        SQLSERVER,
+        "(t.{modified} IS NULL OR t.{modified} < s.{modified} OR",
+        "(t.{modified} < s.{modified} OR",
     ),
     mutant(
         "stage keeps the rows of the batch before",

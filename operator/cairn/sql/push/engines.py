@@ -7,8 +7,10 @@ from typing import Literal
 
 from cairn.sql.push.engine import PushEngine
 
-EngineName = Literal["postgresql", "mysql"]
-"""`mysql` is MariaDB too: a server tells by its version which of the two it is."""
+EngineName = Literal["postgresql", "mysql", "sqlserver"]
+"""`mysql` is MariaDB too: a server tells by its version which of the two it is. `sqlserver` is experimental, and its
+driver an extra.
+"""
 
 
 def engine(name: EngineName) -> PushEngine:
@@ -16,6 +18,10 @@ def engine(name: EngineName) -> PushEngine:
         from cairn.sql.push.mysql.engine import MySQLPush
 
         return MySQLPush()
+    if name == "sqlserver":
+        from cairn.sql.push.sqlserver.engine import SQLServerPush
+
+        return SQLServerPush()
     from cairn.sql.push.postgresql.engine import PostgreSQLPush
 
     return PostgreSQLPush()

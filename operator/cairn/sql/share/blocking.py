@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, TypeVarTuple
 
 Row = tuple[Any, ...]
+Answer = TypeVar("Answer")
+Arguments = TypeVarTuple("Arguments")
 
 
 class Blocking(ABC):
@@ -18,10 +20,10 @@ class Blocking(ABC):
         self._lock = asyncio.Lock()
 
     async def fetch(self, statement: str, parameters: Sequence[object] = ()) -> list[Row]:
-        return await self._run(statement, parameters)
+        return await self._run(self._query, statement, tuple(parameters))
 
     async def execute(self, statement: str, parameters: Sequence[object] = ()) -> None:
-        await self._run(statement, parameters)
+        await self._run(self._query, statement, tuple(parameters))
 
     async def close(self) -> None:
         async with self._lock:
@@ -42,11 +44,11 @@ class Blocking(ABC):
     @abstractmethod
     def _query(self, statement: str, parameters: tuple[object, ...]) -> list[Row]: ...
 
-    async def _run(self, statement: str, parameters: Sequence[object]) -> list[Row]:
+    async def _run(self, call: Callable[[*Arguments], Answer], *arguments: *Arguments) -> Answer:
         async with self._lock:
-            call = asyncio.to_thread(self._query, statement, tuple(parameters))
+            answer = asyncio.to_thread(call, *arguments)
             try:
-                return await asyncio.shield(call)
+                return await asyncio.shield(answer)
             except asyncio.CancelledError:
                 self.abort()  # the thread's answer would be taken for the next statement's
                 raise

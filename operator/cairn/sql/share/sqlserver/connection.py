@@ -11,9 +11,12 @@ from __future__ import annotations
 import asyncio
 import socket
 import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import pytds
+from pytds.tds_types import sql_type_by_declaration
 
 from cairn.api.conditions import Reason
 from cairn.sql.errors import SqlError
@@ -55,10 +58,40 @@ class Session(Blocking):
         self._connection.close()
 
     def _query(self, statement: str, parameters: tuple[object, ...]) -> list[Row]:
+        with self._reached(), self._connection.cursor() as cursor:
+            cursor.execute(statement, parameters or None)
+            return [tuple(row) for row in cursor.fetchall()] if cursor.description else []
+
+    async def copy_in(
+        self, schema: str, table: str, columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[object]]
+    ) -> None:
+        """Bulk copy, committed by itself. columns: name and type; one that is left out gets its default."""
+        await self._run(self._copy_in, schema, table, columns, rows)
+
+    def _copy_in(
+        self, schema: str, table: str, columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[object]]
+    ) -> None:
+        described = [pytds.Column(name=name, type=sql_type_by_declaration(kind)) for name, kind in columns]
         try:
-            with self._connection.cursor() as cursor:
-                cursor.execute(statement, parameters or None)
-                return [tuple(row) for row in cursor.fetchall()] if cursor.description else []
+            with self._reached(), self._connection.cursor() as cursor:
+                cursor.copy_to(
+                    table_or_view=table,
+                    schema=schema,
+                    columns=described,
+                    data=rows,
+                    check_constraints=True,  # not to check them takes a right to ALTER the table
+                    fire_triggers=True,
+                )
+        except (SqlError, pytds.DatabaseError):
+            raise
+        except BaseException:
+            self.abort()  # half of a message may be sent
+            raise
+
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
+        try:
+            yield
         except (OSError, pytds.InterfaceError) as error:
             self.abort()
             raise SqlError(Reason.DATABASE_UNREACHABLE, str(error) or type(error).__name__) from error

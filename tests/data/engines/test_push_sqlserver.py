@@ -292,6 +292,8 @@ async def test_ledger_sums_as_the_platform_does_and_sees_what_was_changed_behind
     await ledger.note([window])
     await ledger.note([window._replace(wrong=0)])
     assert await ledger.windows(TRADES, "1", BASE) == [window._replace(wrong=0, repaired=2)]
+    told = (await SQLServerPush().look(target(DATABASE), ASKED)).proof["proof"]
+    assert (told["through"], told["total"]["repaired"]) == ("2026-11-11T01:00:00", 2)
     for progress in (Progress(BASE, BASE + step, None, 0, done=False), Progress(BASE, BASE, (BASE, 5), 5, done=True)):
         await ledger.advance(TRADES, "1", progress)
         assert await ledger.progress(TRADES, "1") == progress

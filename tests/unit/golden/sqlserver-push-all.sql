@@ -197,6 +197,14 @@ INSERT INTO [dbo].[jdp_request] (id, subscription, action, args) SELECT v.id, v.
 GO
 SELECT state, counts, message FROM [dbo].[jdp_request] WHERE id = %s
 GO
+SELECT MAX(window_end) AS through, SUM(sent) AS sent, SUM(stood) AS stood, SUM(missing) AS missing, SUM(stale) AS stale, SUM(wrong) AS wrong, SUM(quarantined) AS quarantined, SUM(repaired) AS repaired FROM [dbo].[jdp_audit] WHERE table_name IN (SELECT j.v COLLATE Latin1_General_BIN2 FROM OPENJSON(%s) WITH (v varchar(64) '$') AS j) AND shop_id IN (SELECT j.v COLLATE Latin1_General_100_BIN2 FROM OPENJSON(%s) WITH (v nvarchar(64) '$') AS j)
+GO
+SELECT TOP (24) window_start, SUM(sent) AS sent, SUM(stood) AS stood, SUM(missing) AS missing, SUM(stale) AS stale, SUM(wrong) AS wrong, SUM(quarantined) AS quarantined, SUM(repaired) AS repaired FROM [dbo].[jdp_audit] WHERE table_name IN (SELECT j.v COLLATE Latin1_General_BIN2 FROM OPENJSON(%s) WITH (v varchar(64) '$') AS j) AND shop_id IN (SELECT j.v COLLATE Latin1_General_100_BIN2 FROM OPENJSON(%s) WITH (v nvarchar(64) '$') AS j) GROUP BY window_start ORDER BY window_start DESC
+GO
+SELECT TOP (92) CAST(window_start AS date) AS day, SUM(sent) AS sent, SUM(stood) AS stood, SUM(missing) AS missing, SUM(stale) AS stale, SUM(wrong) AS wrong, SUM(quarantined) AS quarantined, SUM(repaired) AS repaired FROM [dbo].[jdp_audit] WHERE table_name IN (SELECT j.v COLLATE Latin1_General_BIN2 FROM OPENJSON(%s) WITH (v varchar(64) '$') AS j) AND shop_id IN (SELECT j.v COLLATE Latin1_General_100_BIN2 FROM OPENJSON(%s) WITH (v nvarchar(64) '$') AS j) GROUP BY CAST(window_start AS date) ORDER BY CAST(window_start AS date) DESC
+GO
+SELECT MIN(since) AS since, SUM(records) AS records, MIN(CASE WHEN done_at IS NULL THEN 0 ELSE 1 END) AS complete FROM [dbo].[jdp_backfill] WHERE table_name IN (SELECT j.v COLLATE Latin1_General_BIN2 FROM OPENJSON(%s) WITH (v varchar(64) '$') AS j) AND shop_id IN (SELECT j.v COLLATE Latin1_General_100_BIN2 FROM OPENJSON(%s) WITH (v nvarchar(64) '$') AS j) AND since < until
+GO
 UPDATE [dbo].[jdp_request] SET state = 'withdrawn', ended_at = SYSUTCDATETIME() WHERE id = %s AND state = 'open'
 GO
 SELECT TOP (%s) id, stream, stream_seq, member_no, payload, reason FROM [dbo].[jdp_quarantine] WHERE state = 'open' AND topic = %s AND (seller_nick IS NULL OR reason = 'NOT_YOUR_SHOP' OR seller_nick COLLATE Latin1_General_100_BIN2 IN (SELECT n.v COLLATE Latin1_General_100_BIN2 FROM OPENJSON(%s) WITH (v nvarchar(128) '$') AS n)) AND id > %s ORDER BY id

@@ -26,7 +26,7 @@ from cairn.sql.push.fault import Fault, WriteError
 from cairn.sql.push.request import Choice
 from cairn.sql.push.rows import Row
 from cairn.sql.push.sqlserver import engine as push
-from cairn.sql.push.sqlserver import logins, observe, questions, request, schema, upsert
+from cairn.sql.push.sqlserver import logins, observe, proof, questions, request, schema, upsert
 from cairn.sql.push.sqlserver.ddl import index_sql, sql_type, stage_name, stage_sql, staged, table_sql
 from cairn.sql.push.sqlserver.drift import Column, Database, database_drift, drift
 from cairn.sql.push.sqlserver.faults import kind_of, translated
@@ -66,7 +66,8 @@ def of_all() -> list[str]:
         questions.NEW_WINDOW, questions.PROGRESS, questions.CHANGE_PROGRESS, questions.NEW_PROGRESS, logins.EXISTS,
         logins.CREATE_USER, *logins.grants(ASKED, iter(ASKED.readers)), logins.HELD, logins.SESSIONS, logins.FORGET,
         request.OPEN, request.MARK, request.HELD_UP, request.END, request.RESOLVED, request.SUBMIT, request.ANSWER,
-        request.WITHDRAW, *(make(TRADES, choice)[0] for make in (request.kept, request.discard) for choice in CHOICES),
+        proof.TOTAL, proof.BY_HOUR, proof.BY_DAY, proof.HISTORY, request.WITHDRAW,
+        *(make(TRADES, choice)[0] for make in (request.kept, request.discard) for choice in CHOICES),
     ]  # fmt: skip
 
 

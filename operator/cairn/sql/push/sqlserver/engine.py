@@ -21,7 +21,8 @@ from cairn.sql.push.sqlserver.drift import Database
 from cairn.sql.push.sqlserver.faults import kind_of, told
 from cairn.sql.push.sqlserver.ledger import Ledger
 from cairn.sql.push.sqlserver.logins import drop, ensure_login, exists, granted
-from cairn.sql.push.sqlserver.observe import observe
+from cairn.sql.push.sqlserver.observe import OWN, observe
+from cairn.sql.push.sqlserver.proof import proof_facts
 from cairn.sql.push.sqlserver.schema import drifted, ensure, missing
 from cairn.sql.push.sqlserver.writer import Writer
 from cairn.sql.share.sqlserver.connection import Session, connect
@@ -47,6 +48,8 @@ class SQLServerPush:
             schema = await observe(session)
             there = await exists(session, asked.login)
             may = there and await granted(session, asked, schema)
+            tables = [dataset.table for dataset in asked.datasets]
+            proof = await proof_facts(session, tables, list(asked.shops)) if set(OWN) <= set(schema.tables) else {}
         login = LoginFact(asked.login in schema.made, await _opens(target, asked)) if there else None
         names = [f"dbo.{dataset.table}" for dataset in asked.datasets if dataset.table in schema.tables]
         names += [f"platform.{dataset.name}" for dataset in asked.datasets if dataset.name in schema.views]
@@ -58,6 +61,7 @@ class SQLServerPush:
             login,
             may,
             weak(schema.database),
+            proof,
         )
 
     async def settle(self, target: Target, asked: Asked) -> None:

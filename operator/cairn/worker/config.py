@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -43,6 +44,14 @@ class DatabaseConfig(_Setting):
     password_file: Path
     ca_file: Path | None = None
     verify_host: bool = True
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        if self.engine == "sqlserver" and find_spec("pytds") is None:
+            raise ValueError("engine: sqlserver needs a driver that is not installed: pip install 'cairn[sqlserver]'")
+        if self.engine == "sqlserver" and self.ca_file is None:
+            raise ValueError("caFile: missing: a SQL Server is connected to with its CA only")
+        return self
 
     def target(self) -> Target:
         """Read at every (re)connect. OSError where a file is missing."""

@@ -32,6 +32,7 @@ from cairn.sql.push.sqlserver.drift import Column, Database, database_drift, dri
 from cairn.sql.push.sqlserver.faults import kind_of, translated
 from cairn.sql.push.sqlserver.stage import MOST_PARAMETERS, MOST_ROWS, chunks, fitting, limits, staged_rows
 from cairn.sql.push.sqlserver.view import view_digest, view_sql
+from cairn.worker.config import DatabaseConfig
 from cairn.worker.faults import code, fault
 from data.declared import KNOWN
 
@@ -295,6 +296,20 @@ def test_told_of_an_error_is_no_value_of_the_row(number: int, message: str, told
         raise error
     assert str(found.value) == told
     assert (fault(found.value), code(found.value)) == (kind_of(number), str(number))
+
+
+DATABASE = {"engine": "sqlserver", "host": "h", "port": 1433, "database": "sys_info"}
+FILES_OF_DATABASE = {"usernameFile": "user", "passwordFile": "password"}
+
+
+def test_worker_is_told_of_a_missing_driver_and_a_missing_authority(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = {**DATABASE, **FILES_OF_DATABASE, "caFile": "ca.crt"}
+    assert DatabaseConfig.model_validate(whole).engine == "sqlserver"
+    with pytest.raises(ValueError, match="caFile"):
+        DatabaseConfig.model_validate({**whole, "caFile": None})
+    monkeypatch.setitem(sys.modules, "pytds", None)
+    with pytest.raises(ValueError, match=r"pip install 'cairn\[sqlserver\]'"):
+        DatabaseConfig.model_validate(whole)
 
 
 def test_engine_is_known_by_its_name_and_its_driver_loaded_no_sooner() -> None:

@@ -194,6 +194,21 @@ async def test_backlog_is_what_waits_and_not_what_is_applied(bus: Bus) -> None:
         await client.close()
 
 
+async def test_backlog_of_what_is_delivered_again_and_again_counts_it_once(bus: Bus) -> None:
+    await bus.prepare((ME, (DEAD,)), max_bytes=STREAM)
+    gateway, admin = await bus.connect("gateway"), await bus.connect("admin")
+    await store(gateway, DEAD, 30)
+    await apply(bus, ME, 30)
+    await store(gateway, DEAD, 4, first=30)
+    async with delivered(bus, ME, 4) as (puller, got):
+        for _ in range(30):
+            await puller.give_back(got)
+            got = await puller.fetch(4, 2_000_000)
+    assert 20_000 < (await backlog(admin, "PUSH", SHARE)).held["2088"] < 21_500
+    for client in (gateway, admin):
+        await client.close()
+
+
 async def test_backlog_counts_all_behind_a_message_that_is_not_applied(bus: Bus) -> None:
     await bus.prepare((ME, (DEAD,)), max_bytes=STREAM)
     gateway, admin = await bus.connect("gateway"), await bus.connect("admin")

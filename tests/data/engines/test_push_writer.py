@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -316,6 +317,36 @@ async def test_ledger_sums_as_the_platform_does_and_sees_what_was_changed_behind
     progress = Progress(BASE, BASE + step, (BASE, 5), 5, done=False)
     await ledger.advance(TRADES, "1", progress)
     assert await ledger.progress(TRADES, "1") == progress
+    await ledger.close()
+
+
+async def test_look_tells_what_the_book_says(mysql: MySQL, login: Target, session: Session) -> None:
+    look, step = MySQLPush().look, timedelta(hours=1)
+    assert (await look(mysql.admin, ASKED)).proof == {"proof": None, "history": None}
+    ledger = MySQLPush().ledger(lambda: login, "test")
+    window = Window("jdp_tb_trade", "1", BASE, BASE + step, 9, 8, 1, 2, 3, 4, 0, 5, True, datetime.now(UTC))
+    later = [window._replace(start=BASE + hours * step, end=BASE + (hours + 1) * step) for hours in range(1, 30)]
+    foreign = [window._replace(table="jdp_tb_item"), window._replace(shop="2")]
+    await ledger.note([window, *later, *foreign])
+    for shop, done in (("1", True), ("2", False)):
+        await ledger.advance(TRADES, shop, Progress(BASE, BASE + step, (BASE, 5), 7, done=done))
+    counts = {"sent": 9, "stood": 8, "missing": 1, "stale": 2, "wrong": 3, "quarantined": 4, "repaired": 5}
+    found = json.loads(json.dumps((await look(mysql.admin, ASKED)).proof))
+    assert found["proof"]["through"] == "2026-11-12T06:00:00"
+    assert found["proof"]["total"] == {name: 30 * count for name, count in counts.items()}
+    assert len(found["proof"]["hours"]) == 24
+    assert found["proof"]["hours"][0] == {"start": "2026-11-12T05:00:00", **counts}
+    assert found["proof"]["days"] == [
+        {"date": "2026-11-12", **{name: 6 * count for name, count in counts.items()}},
+        {"date": "2026-11-11", **{name: 24 * count for name, count in counts.items()}},
+    ]
+    assert found["history"] == {"since": "2026-11-11T00:00:00", "records": 7, "complete": True}
+    both = await look(mysql.admin, replace(ASKED, shops={"1": "taobao001", "2": "taobao002"}))
+    assert both.proof["history"] == {"since": "2026-11-11T00:00:00", "records": 14, "complete": False}
+    for nobody in (replace(ASKED, shops={}), replace(ASKED, datasets=())):
+        assert (await look(mysql.admin, nobody)).proof == {"proof": None, "history": None}
+    await session.execute("DROP TABLE sys_info.jdp_backfill")
+    assert (await look(mysql.admin, ASKED)).proof == {}
     await ledger.close()
 
 

@@ -18,6 +18,7 @@ from cairn.sql.push.fault import Fault
 from cairn.sql.push.mysql import request as requests
 from cairn.sql.push.mysql.faults import kind_of
 from cairn.sql.push.mysql.ledger import Ledger
+from cairn.sql.push.mysql.proof import BOOKS, proof_facts
 from cairn.sql.push.mysql.schema import Schema, drifted, ensure, missing, observe
 from cairn.sql.push.mysql.writer import Writer
 from cairn.sql.push.request import Answer, Request
@@ -51,6 +52,8 @@ class MySQLPush:
             exists = await _exists(session, asked.login)
             granted = exists and await _granted(session, asked, schema)
             weak = await durability(session)
+            tables = [dataset.table for dataset in asked.datasets]
+            proof = await proof_facts(session, tables, list(asked.shops)) if set(BOOKS) <= schema.tables.keys() else {}
         login = None
         if exists:
             login = LoginFact(asked.login in schema.made, await _opens(target, asked))
@@ -64,6 +67,7 @@ class MySQLPush:
             login,
             granted,
             weak,
+            proof,
         )
 
     async def settle(self, target: Target, asked: Asked) -> None:

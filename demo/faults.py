@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What goes wrong on purpose while records flow: the worker dies twice, the database is restarted once."""
+"""What goes wrong on purpose while records flow: the worker dies twice, the database is restarted, its disk is full."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from demo.target import Obj, Target
 NAMESPACE = "seller-2088"
 DATABASE_POD = "shop-db-0"
 SUBSCRIPTION = "orders"
+FILLER = "/var/lib/cairn/data/filler"
+FULL_SECONDS = 5
+"""For how long the disk stays full at least: long enough for the worker to meet it more than once."""
 
 
 @dataclass
@@ -27,9 +30,10 @@ class Faults:
 
     def __post_init__(self) -> None:
         self._due: list[tuple[float, Callable[[], None]]] = [
-            (0.2, self.kill_worker),
-            (0.45, self.restart_database),
-            (0.7, self.delete_worker),
+            (0.15, self.kill_worker),
+            (0.3, self.fill_disk),
+            (0.5, self.restart_database),
+            (0.75, self.delete_worker),
         ]
 
     def at(self, share: float) -> None:
@@ -83,6 +87,26 @@ class Faults:
         awaited("the database", lambda: _missing(self._database(), before), seconds=180, every=0.5)
         say(f"  database back after {time.monotonic() - began:.1f} s")
 
+    def fill_disk(self) -> None:
+        """Not a byte is left on the database's volume. The server may end over it, and starts again by itself."""
+        began = time.monotonic()
+        self._in_database(f"dd if=/dev/zero of={FILLER} bs=1M 2>/dev/null; sync")
+        self.kills += 1
+        say(f"  disk of {DATABASE_POD}: full")
+        time.sleep(FULL_SECONDS)
+        awaited("room on the disk", self._emptied, seconds=180, every=0.3)
+        awaited("the database", lambda: _not_ready(self._database()), seconds=180, every=0.5)
+        say(f"  room on the disk again, and the database stands, after {time.monotonic() - began:.1f} s")
+
+    def _emptied(self) -> str:
+        """A server that ended over it is between two starts for a while, and nobody can be asked to make room."""
+        done = self._in_database(f"rm -f {FILLER}; test -e {FILLER} || echo gone")
+        return "" if done.strip() == "gone" else "the server is down"
+
+    def _in_database(self, script: str) -> str:
+        command = ("exec", "-n", NAMESPACE, DATABASE_POD, "-c", "postgresql", "--", "sh", "-c", script)
+        return self.target.kubectl(*command, check=False)
+
     def _database(self) -> Obj:
         return self.target.get("pod", "-n", NAMESPACE, DATABASE_POD) or {}
 
@@ -104,5 +128,11 @@ def _missing(pod: Obj, before: tuple[str, int]) -> str:
         return "no pod"
     if _incarnation(pod) == before:
         return "the old one is still there"
+    return _not_ready(pod)
+
+
+def _not_ready(pod: Obj) -> str:
+    if not pod:
+        return "no pod"
     conditions = {one["type"]: one["status"] for one in pod["status"].get("conditions", [])}
     return "" if conditions.get("Ready") == "True" else f"{pod['metadata']['name']} is not ready"

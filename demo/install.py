@@ -4,16 +4,21 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 
+from demo import platform
+from demo.faults import NAMESPACE, SUBSCRIPTION
 from demo.steps import DemoError, awaited, step
 from demo.target import TREE, Obj, Target
 
 EXAMPLE = TREE / "examples" / "first-order"
 SYSTEM = "cairn-system"
 REPOSITORY = "cairn.local/cairn"
+HISTORY_DAYS = 90
 KINDS = ("serviceplans", "sellers", "sellerrdses", "pushsubscriptions")
 
 
@@ -35,13 +40,20 @@ def install(target: Target) -> None:
         target.load(f"{REPOSITORY}:{tag}")
     with step("Secrets of the bus"):
         bus_secrets(target)
+    with step("a platform, and what it has of the seller's orders"):
+        platform.install(target, f"{REPOSITORY}:{tag}")
+        platform.tell(target, platform.history(target))
     with step("helm install charts/cairn"):
-        chart(target, tag)
-    with step("examples/first-order"):
+        source = {"push.source.url": platform.URL, "push.source.networks[0]": platform.NETWORKS}
+        chart(target, tag, source)
+    with step("examples/first-order, with its history"):
         # The namespace is Cairn's to make: what is in it is refused until the Seller is Ready.
         target.kubectl("apply", "-k", str(EXAMPLE), check=False)
         awaited("the Seller", lambda: unready(target, *KINDS[:2]), seconds=120)
         target.kubectl("apply", "-k", str(EXAMPLE))
+        wanted = {"spec": {"history": {"days": HISTORY_DAYS, "maxRowsPerSecond": 1000}, "audit": {"repair": True}}}
+        patch = ("patch", "pushsubscription", "-n", NAMESPACE, SUBSCRIPTION, "--type=merge", "-p", json.dumps(wanted))
+        target.kubectl(*patch)
         awaited("the objects of the example", lambda: unready(target, *KINDS), seconds=300)
 
 
@@ -64,7 +76,8 @@ def cairn(*args: str) -> str:
     return done.stdout
 
 
-def chart(target: Target, tag: str) -> None:
+def chart(target: Target, tag: str, more: Mapping[str, str] | None = None) -> None:
+    """more: further values."""
     values = {
         "image.repository": REPOSITORY,
         "image.tag": tag,
@@ -72,8 +85,9 @@ def chart(target: Target, tag: str) -> None:
         "nats.enabled": "true",
         "nats.image": target.nats_image,
         "gateway.replicas": "1",
-        "gateway.service.type": target.gateway_service,
+        "gateway.service.type": target.service_type,
         "virtualMachines.createImageNamespace": str(not target.has_images).lower(),
+        **(more or {}),
     }
     if target.snapshot_class:
         values["virtualMachines.snapshotClass"] = target.snapshot_class

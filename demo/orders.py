@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 from array import array
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -29,11 +29,16 @@ POISON = 9 * 10**8
 REPEATED = 0.06
 VERSIONS = 4
 FIRST_DAY = datetime(2026, 11, 1)  # noqa: DTZ001  the platform's wall clock
+DAYS = 10
+"""Orders are made on so many days from the first one on."""
+LOST_PUSH = 1000
+"""Of one in so many generated orders the platform fails to push the newest version."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One line for the gateway. `key` is None where the line has none; `kind` is real, generated or poison."""
+    """One line for the gateway. `key` is None where the line has none; `kind` is real, generated, poison, or, of what
+    the platform never pushes, unpushed or history."""
 
     dataset: str
     key: int | None
@@ -60,6 +65,7 @@ class Stream:
     shop: Shop = field(default_factory=Shop)
     seed: int = 1
     sample: Path = SAMPLE
+    first_day: datetime = FIRST_DAY
     _sources: list[Callable[[int], Record]] = field(default_factory=list)
     _catalogue: list[Line] = field(default_factory=list)
     _codes: array[int] = field(default_factory=lambda: array("L"))
@@ -91,10 +97,17 @@ class Stream:
                 yield Record("trades", *bad.pop(), "poison")
         yield from (Record("trades", *one, "poison") for one in bad)
 
-    def _generated_codes(self, first: int) -> Iterator[int]:
-        """Orders end at different steps: two versions in every fourth, three in every second, four in every fourth."""
+    def newest(self) -> Iterator[Record]:
+        """What the platform itself holds in the end: the newest version of each, the unpushed ones among them."""
+        for source in self._sources:
+            yield source(VERSIONS - 1)
         for number in range(self.orders):
-            for version in range((2, 3, 3, 4)[number % 4]):
+            record = self._generated(number, _versions(number) - 1)
+            yield replace(record, kind="unpushed") if _unpushed(number) else record
+
+    def _generated_codes(self, first: int) -> Iterator[int]:
+        for number in range(self.orders):
+            for version in range(_versions(number) - _unpushed(number)):
                 yield (first + number) * VERSIONS + version
 
     def _real(self, invoice: Invoice) -> Callable[[int], Record]:
@@ -115,7 +128,7 @@ class Stream:
             seller=self.shop.nick,
             buyer=f"buyer{chance.randrange(self.orders)}",
             country="United Kingdom",
-            created=FIRST_DAY + timedelta(seconds=chance.randrange(10 * 86_400)),
+            created=self.first_day + timedelta(seconds=chance.randrange(DAYS * 86_400)),
             lines=chance.choices(self._catalogue, k=1 + chance.randrange(3)),
         )
         return _trade(order, version, kind="generated")
@@ -129,6 +142,15 @@ class Stream:
             one = Refund(refund_id, tid, tid * 1000 + position, self.shop.nick, invoice.customer, invoice.at, line)
             made.append(partial(_refund, one))
         return made
+
+
+def _versions(number: int) -> int:
+    """Orders end at different steps: two versions in every fourth, three in every second, four in every fourth."""
+    return (2, 3, 3, 4)[number % 4]
+
+
+def _unpushed(number: int) -> bool:
+    return number % LOST_PUSH == LOST_PUSH // 2
 
 
 def _trade(order: Order, version: int, kind: str = "real") -> Record:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`make demo`: a cluster, Cairn on it, real orders pushed into a seller's database while things die, and the proof."""
+"""`make demo`: a cluster, Cairn on it, a seller's history, real orders pushed while things die and a disk is full, an
+audit that finds what no push told, and the proof."""
 
 from __future__ import annotations
 
@@ -12,13 +13,16 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from demo import platform
 from demo.faults import DATABASE_POD, NAMESPACE, SUBSCRIPTION, Faults
-from demo.install import SYSTEM, install
+from demo.install import SYSTEM, cairn, install
 from demo.orders import Stream
+from demo.proven import audited, first_look, proof
 from demo.steps import DemoError, say, step
 from demo.target import TREE, MissingError, StepError, Target, chosen
 from demo.target import run as run_command
 
+SELLER = "acme"
 BUILD = TREE / "build" / "demo"
 FIRST_MINUTE = 1_767_225_600 // 60  # 2026-01-01: minutes since then tell the runs apart
 SHORTEST_SECONDS = 45.0
@@ -31,17 +35,19 @@ SETTLED_SECONDS = 90.0
 """The database may stand still for this long, with records missing, before the demo calls them lost."""
 
 
-def send(target: Target, faults: Faults, orders: int, run: int) -> Path:
+def send(target: Target, faults: Faults, stream: Stream) -> Path:
     """Send everything through the gateway, with faults meanwhile. Returns the sender's log."""
+    run = stream.run
     log, key = BUILD / f"accepted-{run}.jsonl", BUILD / "hmac.key"
     BUILD.mkdir(parents=True, exist_ok=True)
     key.touch(mode=0o600)
     key.write_text(target.secret(SYSTEM, "cairn-gateway")["hmac.key"])
-    rate = len(Stream(orders, run)) / SHORTEST_SECONDS if orders < 50_000 else 0.0
+    rate = len(stream) / SHORTEST_SECONDS if stream.orders < 50_000 else 0.0
     with target.gateway() as url:
         command = [
             sys.executable, "-m", "demo.sender", "--url", url, "--key-file", str(key), "--log", str(log),
-            "--orders", str(orders), "--run", str(run), "--rate", str(rate),
+            "--orders", str(stream.orders), "--run", str(run), "--rate", str(rate),
+            "--first-day", stream.first_day.isoformat(),
         ]  # fmt: skip
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=TREE) as process:
             assert process.stdout is not None
@@ -80,12 +86,13 @@ def room(target: Target, orders: int) -> None:
         raise DemoError(f"{there} MB of orders of earlier runs fill its database: make demo-down, then make demo")
 
 
-def settle(target: Target, log: Path, run: int, kills: int) -> int:
+def settle(target: Target, log: Path, run: int, kills: int, held: Path | None = None) -> int:
     """Compare log and database until every record is accounted for, or nothing has moved for a minute."""
     report = BUILD / "report.json"
+    more = ["--held", str(held)] if held else []
     command = [
         sys.executable, "-m", "demo.verify", "--log", str(log), "--psql", shlex.join(psql(target)),
-        "--run", str(run), "--kills", str(kills), "--report", str(report),
+        "--run", str(run), "--kills", str(kills), "--report", str(report), *more,
     ]  # fmt: skip
     moved, before, judged = time.monotonic(), "", ""
     while True:
@@ -114,6 +121,32 @@ def _progress(target: Target) -> str:
     return f"{counts}; status.lag, as it was in the last pass: {behind}"
 
 
+def prove(target: Target, orders: int, run: int) -> int:
+    """0 when all that was accepted, all of the history, and all that no push told stands in the database."""
+    faults, held = Faults(target), BUILD / f"held-{run}.jsonl"
+    BUILD.mkdir(parents=True, exist_ok=True)
+    held.unlink(missing_ok=True)
+    today = platform.today(target)
+    stream = Stream(orders, run, first_day=platform.first_day(today))
+    with step("the seller's history, from before the subscription"):
+        count = sum(1 for _ in platform.note(held, platform.history(target)))
+        say(f"  of {count:,} orders: {first_look(psql(target), today)}")
+    with step("orders come about on the platform; of one in a thousand the newest push will be lost"):
+        say(f"  {platform.tell(target, platform.note(held, stream.newest())):,} orders and refunds")
+    with step(f"sending real orders and {orders:,} generated ones"):
+        log = send(target, faults, stream)
+    with step("comparing the sender's log with the database, row by row"):
+        code = settle(target, log, run, faults.kills)
+    with step("an audit of all of it"):
+        say(f"  {audited(target, stream.first_day, today)}")
+    with step("comparing once more, with what was never pushed"):
+        code = settle(target, log, run, faults.kills, held) or code
+    with step("the proof in the subscription's status"):
+        say(f"  {proof(target, psql(target))}")
+    print(cairn("proof", SELLER, "--date", f"{stream.first_day:%Y%m%d}", "--kubeconfig", str(target.kubeconfig)))
+    return code
+
+
 def look_around(target: Target) -> None:
     kubectl, user = shlex.join(target.command()), target.secret(NAMESPACE, "shop-db-reader")["username"]
     print(f"""
@@ -127,6 +160,7 @@ Look around:
   PW=$(k get secret -n {NAMESPACE} shop-db-reader -o jsonpath='{{.data.password}}' | base64 -d)
   k exec -it -n {NAMESPACE} {DATABASE_POD} -c postgresql -- env PGPASSWORD=$PW psql -h 127.0.0.1 -U {user} shop
     select status, count(*), sum(payment) from platform.trades group by 1;
+  cairn proof {SELLER} --kubeconfig {target.kubeconfig}
 Again, with new orders:  make demo
 Take all of it down:     make demo-down""")
 
@@ -144,11 +178,7 @@ def main() -> int:
             return 0
         install(target)
         room(target, args.orders)
-        faults, run = Faults(target), int(time.time()) // 60 - FIRST_MINUTE
-        with step(f"sending real orders and {args.orders:,} generated ones"):
-            log = send(target, faults, args.orders, run)
-        with step("comparing the sender's log with the database, row by row"):
-            code = settle(target, log, run, faults.kills)
+        code = prove(target, args.orders, int(time.time()) // 60 - FIRST_MINUTE)
         look_around(target)
     except MissingError as missing:
         say(str(missing))

@@ -16,13 +16,14 @@ import random
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
 import aiohttp
 
 from demo.log import Answer, entry, write
-from demo.orders import Record, Shop, Stream
+from demo.orders import FIRST_DAY, Record, Shop, Stream
 
 BATCH_RECORDS = 400
 BATCH_BYTES = 900_000
@@ -164,6 +165,9 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--log", type=Path, required=True, help="log to append to (JSON lines)")
     parser.add_argument("--run", type=int, required=True, help="first digits of every key")
     parser.add_argument("--orders", type=int, default=160_000, help="generated orders beside the real ones")
+    parser.add_argument(
+        "--first-day", type=datetime.fromisoformat, default=FIRST_DAY, help="on which generated orders begin"
+    )
     parser.add_argument("--seller", default="2088")
     parser.add_argument("--shop", default="55501")
     parser.add_argument("--nick", default="taobao001")
@@ -175,7 +179,7 @@ def options() -> argparse.ArgumentParser:
 def main() -> None:
     args = options().parse_args()
     shop = Shop(args.seller, args.shop, args.nick)
-    stream = Stream(args.orders, args.run, shop)
+    stream = Stream(args.orders, args.run, shop, first_day=args.first_day)
     args.log.parent.mkdir(parents=True, exist_ok=True)
     with args.log.open("a") as log:
         sender = Sender(args.url, args.key_file.read_bytes().split()[0], shop, log, Counts(len(stream)), args.rate)

@@ -38,7 +38,7 @@ class Target:
     kubeconfig: Path
     kubectl_path: Path | str
     helm_path: Path | str
-    gateway_service = "ClusterIP"
+    service_type = "ClusterIP"
     has_images = False
     """Whether the namespace of images is there before Cairn."""
     snapshot_class = ""
@@ -67,16 +67,20 @@ class Target:
         self.kubectl("delete", "pod", "-n", namespace, name, "--grace-period=0", "--force", "--wait=false")
         return "deleted without grace"
 
-    @contextlib.contextmanager
-    def gateway(self) -> Iterator[str]:
+    def gateway(self) -> contextlib.AbstractContextManager[str]:
         """The gateway's URL, as long as the block runs."""
-        command = self.command("port-forward", "-n", "cairn-system", "service/cairn-gateway", ":80")
+        return self.reach("cairn-system", "cairn-gateway", 80)
+
+    @contextlib.contextmanager
+    def reach(self, namespace: str, service: str, port: int) -> Iterator[str]:
+        """The URL of a Service's port, as long as the block runs."""
+        command = self.command("port-forward", "-n", namespace, f"service/{service}", f":{port}")
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             try:
                 assert process.stdout is not None
                 line = process.stdout.readline()
                 if "->" not in line:
-                    raise DemoError("kubectl port-forward to the gateway ended at once")
+                    raise DemoError(f"kubectl port-forward to {service} ended at once")
                 yield f"http://127.0.0.1:{line.split('->')[0].rpartition(':')[2].strip()}"
             finally:
                 process.terminate()
@@ -125,7 +129,7 @@ class DevCluster(Target):
     """The project's own cluster; needs root on Linux."""
 
     name = "demo"
-    gateway_service = "NodePort"
+    service_type = "NodePort"
     postgresql_image = devcluster.POSTGRES_REF.replace(":17", ":{version}")
     nats_image = devcluster.NATS_REF
 
@@ -153,9 +157,9 @@ class DevCluster(Target):
         return "kill -9"
 
     @contextlib.contextmanager
-    def gateway(self) -> Iterator[str]:
-        service = self.get("service", "-n", "cairn-system", "cairn-gateway") or {}
-        yield f"http://{self.cluster.address}:{service['spec']['ports'][0]['nodePort']}"
+    def reach(self, namespace: str, service: str, port: int) -> Iterator[str]:
+        ports = (self.get("service", "-n", namespace, service) or {})["spec"]["ports"]
+        yield f"http://{self.cluster.address}:{next(one['nodePort'] for one in ports if one['port'] == port)}"
 
 
 @dataclass

@@ -6,6 +6,9 @@ landed       its row stands at this version, byte for byte, or at a newer one
 quarantined  it lies in sys_info.jdp_quarantine, byte for byte
 lost         there is no row with its key
 stale        its row stands at an older version, or at the same `modified` with other bytes
+Of what the platform has and never pushed (its own log says which), in records, by kind: history or unpushed
+brought      its row stands, byte for byte
+not brought  it does not
 Beside them, in rows:
 duplicates   rows beyond the first of a key
 unknown      rows whose bytes were never acknowledged (of this run's keys)
@@ -44,6 +47,7 @@ class Row:
     applied: float
     count: int = 1
     acknowledged: float | None = None
+    brought: bool = False
 
 
 Tables = dict[str, dict[int, Row]]
@@ -60,6 +64,9 @@ class Verdict:
     unknown: int = 0
     good_in_quarantine: int = 0
     rejected: int = 0
+    history: int = 0
+    unpushed: int = 0
+    not_brought: int = 0
     rows: int = 0
     first_202: float = float("inf")
     last_commit: float = 0.0
@@ -73,6 +80,7 @@ class Verdict:
     @property
     def good(self) -> bool:
         wrong = self.lost or self.stale or self.duplicates or self.unknown or self.good_in_quarantine
+        wrong = wrong or self.not_brought
         return self.accepted > 0 and not wrong
 
     def note(self, text: str) -> None:
@@ -80,9 +88,13 @@ class Verdict:
             self.examples.append(text)
 
 
-def compare(answers: Iterable[Answer], tables: Tables, quarantine: set[str]) -> Verdict:
-    """Judge every accepted record. `quarantine` has the md5 of every payload in quarantine."""
+def compare(answers: Iterable[Answer], tables: Tables, quarantine: set[str], held: Iterable[Answer] = ()) -> Verdict:
+    """Judge every accepted record. `quarantine` has the md5 of every payload in quarantine, `held` what the platform
+    holds and never pushed."""
     verdict = Verdict()
+    for answer in held:
+        for one in answer.accepted:
+            _judge_held(one, answer, tables[answer.dataset], verdict)
     for answer in answers:
         verdict.first_202 = min(verdict.first_202, answer.at)
         verdict.rejected += len(answer.rejected)
@@ -113,13 +125,28 @@ def _judge(one: Entry, answer: Answer, rows: dict[int, Row], quarantine: set[str
             row.acknowledged = min(answer.at, row.acknowledged or answer.at)
 
 
+def _judge_held(one: Entry, answer: Answer, rows: dict[int, Row], verdict: Verdict) -> None:
+    row = rows.get(one.key) if one.key is not None else None
+    if row is None or (one.modified, one.digest) != (row.modified, row.digest):
+        verdict.not_brought += 1
+        verdict.note(f"never pushed, and not brought in: {answer.dataset} {one.key} of {one.modified}")
+        return
+    row.brought = True
+    if one.kind == "history":
+        verdict.history += 1
+    else:
+        verdict.unpushed += 1
+
+
 def _look_at_rows(dataset: str, rows: dict[int, Row], verdict: Verdict) -> None:
     for key, row in rows.items():
         verdict.rows += 1
         verdict.duplicates += row.count - 1
-        verdict.last_commit = max(verdict.last_commit, row.applied)
         if row.count > 1:
             verdict.note(f"duplicate: {dataset} {key} stands {row.count} times")
+        if row.brought:
+            continue  # when, is no business of the stream's
+        verdict.last_commit = max(verdict.last_commit, row.applied)
         if row.acknowledged is None:
             verdict.unknown += 1
             verdict.note(f"unknown: {dataset} {key} of {row.modified} was never acknowledged with these bytes")
@@ -132,15 +159,15 @@ def percentile(values: list[float], share: float) -> float:
     return sorted(values)[max(0, -int(-len(values) * share // 1) - 1)] if values else 0.0
 
 
-def dump(psql: list[str], run: int) -> tuple[Tables, set[str]]:
-    """All rows of this run's keys, and all of the quarantine."""
-    first, last = run * RUN_KEYS, (run + 1) * RUN_KEYS - 1
+def dump(psql: list[str], runs: Iterable[int]) -> tuple[Tables, set[str]]:
+    """All rows of these runs' keys, and all of the quarantine."""
     tables: Tables = {}
     for dataset, (table, key) in TABLES.items():
+        spans = (f"{key} BETWEEN {run * RUN_KEYS} AND {(run + 1) * RUN_KEYS - 1}" for run in runs)
         query = (
             f"SELECT {key}, to_char(modified, 'YYYY-MM-DD HH24:MI:SS'), md5(jdp_response),"
             f" extract(epoch FROM jdp_modified AT TIME ZONE '{DATABASE_TIME_ZONE}')"
-            f" FROM sys_info.{table} WHERE {key} BETWEEN {first} AND {last}"
+            f" FROM sys_info.{table} WHERE {' OR '.join(spans)}"
         )
         rows = tables.setdefault(dataset, {})
         for found, modified, digest, applied in _copied(psql, query):
@@ -161,11 +188,16 @@ def _copied(psql: list[str], query: str) -> Iterator[list[str]]:
         raise SystemExit(f"psql ended with {process.returncode}: {query}")
 
 
+COUNTS = (
+    "accepted", "landed", "lost", "stale", "duplicates", "quarantined", "history", "unpushed", "not_brought",
+)  # fmt: skip
+
+
 def report(verdict: Verdict, kills: int) -> dict[str, float]:
     seconds = verdict.seconds
     counted = asdict(verdict)
     return {
-        **{name: counted[name] for name in ("accepted", "landed", "lost", "stale", "duplicates", "quarantined")},
+        **{name: counted[name] for name in COUNTS},
         "rate_per_s": round(verdict.landed / seconds) if seconds else 0,
         "freshness_p99_s": round(percentile(verdict.freshness, 0.99), 3),
         "kills": kills,
@@ -185,6 +217,9 @@ def table(verdict: Verdict, numbers: dict[str, float]) -> str:
         "duplicate rows": verdict.duplicates,
         "rows never acknowledged": verdict.unknown,
         "good records in quarantine": verdict.good_in_quarantine,
+        "never pushed, brought in: history": verdict.history,
+        "never pushed, brought in: audit": verdict.unpushed,
+        "never pushed, not brought in": verdict.not_brought,
         "killed or restarted meanwhile": numbers["kills"],
         "seconds, first 202 to last commit": numbers["seconds"],
         "records a second": numbers["rate_per_s"],
@@ -202,11 +237,13 @@ def main() -> None:
     parser.add_argument("--log", type=Path, required=True, help="what demo.sender wrote")
     parser.add_argument("--psql", default="psql", help="a command that is psql on the database, split as a shell would")
     parser.add_argument("--run", type=int, required=True, help="first digits of this run's keys")
+    parser.add_argument("--held", type=Path, help="log of what the platform holds and never pushed; from run 0, too")
     parser.add_argument("--kills", type=int, default=0, help="how many faults there were, for the report")
     parser.add_argument("--report", type=Path, help="where to write the report (JSON)")
     args = parser.parse_args()
-    tables, quarantine = dump(shlex.split(args.psql), args.run)
-    verdict = compare(read(args.log), tables, quarantine)
+    held = list(read(args.held)) if args.held else []
+    tables, quarantine = dump(shlex.split(args.psql), {args.run, 0} if held else {args.run})
+    verdict = compare(read(args.log), tables, quarantine, held)
     numbers = report(verdict, args.kills)
     print(table(verdict, numbers))
     if args.report:

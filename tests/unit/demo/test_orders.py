@@ -94,3 +94,19 @@ def test_stream_envelope_agrees_with_the_record() -> None:
         key = "tid" if one.dataset == "trades" else "refund_id"
         assert (int(body[key]), body["modified"], body["seller_nick"]) == (one.key, one.modified, "taobao001")
         assert body["payment"].count(".") == 1
+
+
+def test_stream_newest_is_what_is_sent_last_of_each_key_but_for_the_unpushed() -> None:
+    stream = Stream(3000, run=3)
+    sent: dict[tuple[str, int | None], str] = {}
+    for one in stream:
+        if one.kind != "poison":
+            sent[one.dataset, one.key] = max(one.modified, sent.get((one.dataset, one.key), ""))
+    newest = {(one.dataset, one.key): one for one in stream.newest()}
+
+    differing = {key for key, one in newest.items() if one.modified != sent.get(key)}
+
+    assert newest.keys() == sent.keys(), "of what the platform has, something is pushed of each"
+    assert {newest[key].kind for key in differing} == {"unpushed"}
+    assert len(differing) == 3 == sum(one.kind == "unpushed" for one in newest.values())
+    assert all(newest[key].modified > sent[key] for key in differing)

@@ -72,11 +72,40 @@ def test_compare_every_accepted_record_is_accounted_for_once() -> None:
     assert verdict.accepted == verdict.landed + verdict.lost + verdict.stale + verdict.quarantined
 
 
+@pytest.mark.parametrize(
+    ("rows", "counts"),
+    [
+        pytest.param(tables((1, Row(DAY2, "bb", 900.0))), (1, 0), id="stands"),
+        pytest.param(tables((1, Row(DAY1, "aa", 101.0))), (0, 1), id="what-was-pushed-stands"),
+        pytest.param(tables((1, Row(DAY2, "cc", 101.0))), (0, 1), id="other-bytes"),
+        pytest.param(tables(), (0, 1), id="no-row"),
+    ],
+)
+def test_compare_what_was_never_pushed_must_stand_as_the_platform_has_it(rows: Tables, counts: tuple[int, int]) -> None:
+    held = answers(NEW._replace(kind="unpushed"))
+
+    verdict = compare(answers(OLD), rows, set(), held)
+
+    assert (verdict.unpushed, verdict.not_brought) == counts
+    assert verdict.good == (counts == (1, 0))
+    assert 900.0 not in verdict.freshness
+
+
+def test_compare_history_is_counted_by_itself() -> None:
+    rows = tables((1, Row(DAY1, "aa", 101.0)), (7, Row(DAY1, "hh", 1.0)))
+
+    verdict = compare(answers(OLD), rows, set(), answers(Entry(7, DAY1, "hh", "history")))
+
+    assert verdict.good
+    assert (verdict.history, verdict.unpushed, verdict.first_202) == (1, 0, 100.0)
+
+
 def test_report_has_exactly_the_agreed_keys() -> None:
     numbers = report(judged(NEW, rows=tables((1, Row(DAY2, "bb", 102.0)))), kills=3)
 
     assert numbers == {
         "accepted": 1, "landed": 1, "lost": 0, "stale": 0, "duplicates": 0, "quarantined": 0,
+        "history": 0, "unpushed": 0, "not_brought": 0,
         "rate_per_s": 0, "freshness_p99_s": 2.0, "kills": 3, "seconds": 2.0,
     }  # fmt: skip
 

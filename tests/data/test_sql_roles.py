@@ -100,6 +100,8 @@ async def test_ensure_database_lets_in_nobody_else(admin: Target, admin_conn: Co
     assert facts.roles[owner].ours
     assert not facts.roles["postgres"].ours
     assert facts.weak == ()
+    lax = replace(facts, settings={**facts.settings, "fsync": "off"})
+    assert lax.weak == ("fsync = off (must be on)",)
     await ensure_role(admin_conn, "stranger", password="stranger")
     with pytest.raises(SqlError, match="permission denied for database"):
         await connect(replace(database, user="stranger", password="stranger"))

@@ -38,7 +38,7 @@ def conditions(
         )
         extra.append(Condition("BacklogFull", True, Reason.BACKLOG_FULL, message))
     if weak := facts.database.get("weak"):
-        message = f"{', '.join(weak)}: a commit that was answered can be lost; set back to on"
+        message = f"{', '.join(weak)}: a commit that was answered can be lost"
         extra.append(Condition("DurabilityWeak", True, Reason.DURABILITY_WEAK, message))
     return (*_state(push, database, observed, facts, working=working), *extra)
 

@@ -137,7 +137,7 @@ def durability(observed: Observed) -> tuple[Condition, ...]:
     weak = facts_of(observed).get("weak") or ()
     if not weak:
         return ()
-    message = f"{', '.join(weak)}: a commit that was answered can be lost; set back to on"
+    message = f"{', '.join(weak)}: a commit that was answered can be lost"
     return (Condition("DurabilityWeak", True, Reason.DURABILITY_WEAK, message),)
 
 

@@ -37,8 +37,10 @@ class ServerFacts:
 
     @property
     def weak(self) -> tuple[str, ...]:
-        """Settings under which a commit can be lost, as `name = value`."""
-        return tuple(f"{name} = {value}" for name, value in sorted(self.settings.items()) if value == "off")
+        """Settings under which a commit can be lost, as `name = value (must be other)`."""
+        return tuple(
+            f"{name} = {value} (must be on)" for name, value in sorted(self.settings.items()) if value == "off"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -228,7 +228,7 @@ async def test_owner_and_reader_of_a_database_may_do_what_is_theirs_and_nothing_
     assert plan.status["version"].startswith("MariaDB 1" if outside.mysql.mariadb else "MySQL 9")
     assert len(plan.status["systemIdentifier"]) == 32
     weak = next(one for one in plan.conditions if one.type == "DurabilityWeak")
-    assert "innodb_flush_log_at_trx_commit = 2" in weak.message
+    assert "innodb_flush_log_at_trx_commit = 2 (must be 1)" in weak.message
     uri = await outside.estate.secret("shop-db-owner", "uri")
     assert uri.startswith("mysql://shop_owner:")
     assert uri.endswith(f"@127.1:{outside.mysql.port}/shop?ssl-mode=REQUIRED")

@@ -246,7 +246,7 @@ async def test_look_sees_what_settle_made_and_what_was_taken_away(session: Sessi
     assert set(found.missing) == {
         "table jdp_stage_tb_trade", "indexes ind_jdp_tb_trade_jdp_seq", "view platform.trades",
     }  # fmt: skip
-    assert (found.granted, found.weak) == (False, ("delayed_durability = FORCED",))
+    assert (found.granted, found.weak) == (False, ("delayed_durability = FORCED (must be DISABLED)",))
     await push.settle(admin, ASKED)
     found = await push.look(admin, ASKED)
     assert (found.missing, found.granted) == ((), True)

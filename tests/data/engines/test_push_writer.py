@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
+import pymysql
 import pytest
 import pytest_asyncio
 from hypothesis import HealthCheck, example, given, settings
@@ -23,7 +24,8 @@ from cairn.sql.postgresql import Target
 from cairn.sql.push.book import Progress, Window
 from cairn.sql.push.engine import Asked
 from cairn.sql.push.fault import Fault, WriteError
-from cairn.sql.push.mysql.engine import MySQLPush
+from cairn.sql.push.mysql.durability import durability
+from cairn.sql.push.mysql.engine import MySQLPush, end
 from cairn.sql.push.mysql.writer import Writer
 from cairn.sql.push.request import Answer, Choice, Refused, Request
 from cairn.sql.push.rows import Order, Poison, Row
@@ -265,7 +267,7 @@ async def test_look_sees_what_settle_made_and_what_was_taken_away(mysql: MySQL, 
     assert (found.missing, found.drift, found.granted, found.quarantined) == ((), (), True, 0)
     assert found.login is not None
     assert (found.login.ours, found.login.opens) == (True, True)
-    assert "innodb_flush_log_at_trx_commit = 2" in found.weak, "these test servers flush once a second"
+    assert "innodb_flush_log_at_trx_commit = 2 (must be 1)" in found.weak, "these test servers flush once a second"
     assert not (await push.look(mysql.admin, replace(ASKED, password="other"))).login.opens  # type: ignore[union-attr]
     await session.execute("DROP VIEW platform.trades")
     await session.execute("DROP INDEX ind_jdp_tb_trade_jdp_seq ON sys_info.jdp_tb_trade")
@@ -318,6 +320,38 @@ async def test_ledger_sums_as_the_platform_does_and_sees_what_was_changed_behind
     await ledger.advance(TRADES, "1", progress)
     assert await ledger.progress(TRADES, "1") == progress
     await ledger.close()
+
+
+async def test_settings_that_lose_commits_are_told_with_what_they_must_be(mysql: MySQL, session: Session) -> None:
+    async def under(**settings: str) -> tuple[str, ...]:
+        for name, value in settings.items():
+            await session.execute(f"SET GLOBAL {name} = {value}")
+        return await durability(session)
+
+    try:
+        assert await under(innodb_flush_log_at_trx_commit="1") == ()
+        if mysql.mariadb:
+            assert await under(innodb_flush_log_at_trx_commit="3") == ()
+        weak = ("innodb_flush_log_at_trx_commit = 0 (must be 1)",)
+        assert await under(innodb_flush_log_at_trx_commit="0") == weak
+        assert await under(sync_binlog="0") == weak, "without a binary log it says nothing"
+        if not mysql.mariadb:
+            torn = (*weak, "innodb_doublewrite = DETECT_ONLY (must be ON)")
+            assert await under(innodb_doublewrite="DETECT_ONLY") == torn
+            assert await under(innodb_doublewrite="DETECT_AND_RECOVER") == weak
+    finally:
+        await under(innodb_flush_log_at_trx_commit="2", sync_binlog="DEFAULT")
+
+
+async def test_session_that_ended_by_itself_is_ended(mysql: MySQL, session: Session) -> None:
+    other = await connect(mysql.admin)
+    ((number,),) = await other.fetch("SELECT CONNECTION_ID()")
+    await end(session, number)
+    with pytest.raises(pymysql.err.MySQLError):
+        await other.fetch("SELECT 1")
+    await end(session, 2**31)
+    with pytest.raises(pymysql.err.MySQLError):
+        await end(other, number)
 
 
 async def test_look_tells_what_the_book_says(mysql: MySQL, login: Target, session: Session) -> None:

@@ -488,7 +488,7 @@ def test_backlog_that_is_full_is_told_and_looked_at_again_soon() -> None:
 
 
 def test_server_that_may_lose_a_commit_is_told() -> None:
-    found = plan(push(), seen(credentials(), found=facts(database={"weak": ["fsync = off"]}))).conditions
+    found = plan(push(), seen(credentials(), found=facts(database={"weak": ["fsync = off (must be on)"]}))).conditions
     weak = next(one for one in found if one.type == "DurabilityWeak")
     assert (weak.status, weak.reason) == (True, Reason.DURABILITY_WEAK)
-    assert weak.message.startswith("fsync = off: ")
+    assert weak.message == "fsync = off (must be on): a commit that was answered can be lost"

@@ -253,7 +253,7 @@ def test_rds_that_does_not_answer_says_why_and_asks_again(reason: Reason) -> Non
 
 
 def test_rds_that_may_lose_commits_is_ready_and_says_so() -> None:
-    got = plan(rds(), standing(found=world.facts(weak=["fsync = off"])))
+    got = plan(rds(), standing(found=world.facts(weak=["fsync = off (must be on)"])))
     assert shown(got) == [("Ready", True, Reason.READY), ("DurabilityWeak", True, Reason.DURABILITY_WEAK)]
 
 

@@ -229,7 +229,7 @@ def test_database_that_can_not_be_pushed_to_is_told_with_its_remedy() -> None:
 
 def test_only_forced_delayed_durability_can_lose_a_commit_of_cairns() -> None:
     assert push.weak(GOOD) == push.weak(GOOD._replace(delayed_durability="ALLOWED")) == ()
-    assert push.weak(GOOD._replace(delayed_durability="FORCED")) == ("delayed_durability = FORCED",)
+    assert push.weak(GOOD._replace(delayed_durability="FORCED")) == ("delayed_durability = FORCED (must be DISABLED)",)
 
 
 def test_missing_is_all_of_it_at_first_and_nothing_once_it_stands() -> None:

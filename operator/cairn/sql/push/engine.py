@@ -49,7 +49,7 @@ class Standing:
     quarantined: records in quarantine that nobody has resolved
     tables: tables and views that stand, by their full names
     granted: the login may write, and the readers may read
-    weak: settings under which a commit can be lost, as `name = value`
+    weak: settings under which a commit can be lost, as `name = value (must be other)`
     proof: what the book says: `proof` (through, total, hours, days) and `history` (since, records, complete), each as
     the status of a PushSubscription has it and None before there is any; empty where there is no book
     """

@@ -22,7 +22,7 @@ from cairn.sql.errors import SqlError
 from cairn.sql.logins import HOLDER
 from cairn.sql.postgresql import Target
 from cairn.sql.push.fault import Fault
-from cairn.sql.push.mysql.engine import durability
+from cairn.sql.push.mysql.durability import durability
 from cairn.sql.push.mysql.faults import kind_of
 from cairn.sql.push.mysql.schema import ensure
 from cairn.sql.server.engine import Account, Asked

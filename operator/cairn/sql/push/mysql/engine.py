@@ -16,6 +16,7 @@ from cairn.sql.postgresql import Target
 from cairn.sql.push.engine import Asked, LoginFact, Standing
 from cairn.sql.push.fault import Fault
 from cairn.sql.push.mysql import request as requests
+from cairn.sql.push.mysql.durability import durability
 from cairn.sql.push.mysql.faults import kind_of
 from cairn.sql.push.mysql.ledger import Ledger
 from cairn.sql.push.mysql.proof import BOOKS, proof_facts
@@ -32,6 +33,7 @@ _WRITES = {
     "jdp_cursor": ("SELECT", "UPDATE"),
     "jdp_request": ("SELECT", "UPDATE"),
 }
+_NO_SUCH_THREAD = 1094
 
 
 class MySQLPush:
@@ -92,7 +94,7 @@ class MySQLPush:
             for (number,) in await session.fetch(
                 "SELECT id FROM information_schema.processlist WHERE user = %s", (login,)
             ):
-                await session.execute(f"KILL {int(number)}")
+                await end(session, int(number))
             await session.execute("DELETE FROM sys_info.jdp_made WHERE kind = 'login' AND name = %s", (login,))
 
     async def submit(self, target: Target, subscription: str, request: Request) -> None:
@@ -108,17 +110,13 @@ class MySQLPush:
             await requests.withdraw(session, request)
 
 
-async def durability(session: Session) -> tuple[str, ...]:
-    """Settings under which a commit can be lost, as `name = value`."""
-    names = ("innodb_flush_log_at_trx_commit", "sync_binlog", "innodb_doublewrite", "log_bin")
-    values = (await session.fetch("SELECT " + ", ".join(f"@@GLOBAL.{name}" for name in names)))[0]
-    found = {name: str(value).upper() for name, value in zip(names, values, strict=True)}
-    weak = [] if found["innodb_flush_log_at_trx_commit"] == "1" else ["innodb_flush_log_at_trx_commit"]
-    if found["log_bin"] in ("1", "ON") and found["sync_binlog"] != "1":
-        weak.append("sync_binlog")
-    if found["innodb_doublewrite"] in ("0", "OFF"):
-        weak.append("innodb_doublewrite")
-    return tuple(f"{name} = {found[name]}" for name in weak)
+async def end(session: Session, number: int) -> None:
+    """That session of the server is gone, or was already."""
+    try:
+        await session.execute(f"KILL {number}")
+    except pymysql.err.MySQLError as error:
+        if error.args[:1] != (_NO_SUCH_THREAD,):
+            raise
 
 
 def _whole(target: Target) -> Target:

@@ -92,7 +92,7 @@ class SQLServerPush:
 
 def weak(database: Database) -> tuple[str, ...]:
     """Settings under which a commit can be lost. ALLOWED is none: a transaction has to ask, and Cairn's do not."""
-    return ("delayed_durability = FORCED",) if database.delayed_durability == "FORCED" else ()
+    return ("delayed_durability = FORCED (must be DISABLED)",) if database.delayed_durability == "FORCED" else ()
 
 
 async def _ask_for_snapshots(session: Session) -> None:

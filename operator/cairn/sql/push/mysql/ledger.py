@@ -11,6 +11,7 @@ from cairn.api.proof import SUMMED_DIGITS, Head, Slice
 from cairn.sql.postgresql import Target
 from cairn.sql.push.book import Kept, Progress, Stood, Window
 from cairn.sql.push.mysql.faults import translated
+from cairn.sql.push.mysql.oversold import CLOSED, asked, items_sql, sold_sql
 from cairn.sql.push.mysql.upsert import OLDEST
 from cairn.sql.push.request import Refused
 from cairn.sql.share.blocking import Row
@@ -162,8 +163,15 @@ class Ledger:
         )
 
     async def oversold(self, trades: Dataset, items: Dataset, nick: str) -> int | None:
-        """Not counted here yet."""
-        return None
+        """Units sold above stock."""
+        stocked = await self._fetch(items_sql(items), (nick,))
+        if not stocked:
+            return 0
+        stock: dict[int, int] = {key: units for key, _, units in stocked}
+        told = asked((key, at) for key, at, _ in stocked)
+        first = min(at for _, at, _ in stocked)
+        sold = await self._fetch(sold_sql(trades), (told, nick, CLOSED, first))
+        return sum(max(0, int(units or 0) - stock[key]) for key, units in sold)
 
     async def _fetch(self, statement: str, values: Sequence[object]) -> list[Row]:
         with translated():

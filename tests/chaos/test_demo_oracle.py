@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -23,7 +23,7 @@ TREE = Path(__file__).resolve().parents[2]
 RUN = 7
 REPORT = {
     "accepted", "landed", "lost", "stale", "duplicates", "quarantined",
-    "rate_per_s", "freshness_p99_s", "kills", "seconds",
+    "history", "unpushed", "not_brought", "rate_per_s", "freshness_p99_s", "kills", "seconds",
 }  # fmt: skip
 ANY_TRADE = "tid = (SELECT min(tid) FROM sys_info.jdp_tb_trade)"
 
@@ -44,11 +44,17 @@ class Shop:
         finally:
             await conn.close()
 
-    def verify(self) -> tuple[int, dict[str, float]]:
+    def verify(self, *more: str) -> tuple[int, dict[str, float]]:
         """Exit code and report of the oracle."""
         place = f"host=127.0.0.1 port={self.target.port} user=postgres dbname={self.target.database} sslmode=require"
         command = [sys.executable, "-m", "demo.verify", "--log", str(self.log), "--run", str(RUN), "--kills", "2"]
-        command += ["--psql", f"env PGPASSWORD={self.target.password} psql '{place}'", "--report", str(self.report)]
+        command += [
+            *more,
+            "--psql",
+            f"env PGPASSWORD={self.target.password} psql '{place}'",
+            "--report",
+            str(self.report),
+        ]
         done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=TREE)
         assert not done.stderr, done.stderr
         return done.returncode, json.loads(self.report.read_text())
@@ -155,3 +161,26 @@ async def test_oracle_good_order_in_quarantine_exits_1(shop: Shop) -> None:
     )
 
     assert shop.verify()[0] == 1
+
+
+@pytest.mark.parametrize(("brought", "code"), [(True, 0), (False, 1)])
+async def test_oracle_what_was_never_pushed_must_stand(shop: Shop, tmp_path: Path, brought: bool, code: int) -> None:
+    """A record of the history, and the newest version of an order of which an older one was pushed."""
+    sent = [one for one in Stream(60, run=RUN) if one.kind == "generated"]
+    newest = max(sent, key=lambda one: (one.key or 0, one.modified))
+    later = replace(newest, modified="2026-12-01 00:00:00", line=b"later", kind="unpushed")
+    old = replace(newest, key=3, line=b"old", kind="history")
+    with (tmp_path / "held").open("w") as held:
+        write(held, Answer(time.time(), "trades", 1, (entry(later), entry(old)), ()))
+    if brought:
+        columns = "modified, jdp_response, jdp_created, jdp_modified"
+        await shop.execute(
+            f"UPDATE sys_info.jdp_tb_trade SET modified = '{later.modified}', jdp_response = 'later'"
+            f" WHERE tid = {later.key}",
+            f"INSERT INTO sys_info.jdp_tb_trade (tid, {columns}) SELECT 3, '{old.modified}', 'old', now(), now()",
+        )
+
+    found, report = shop.verify("--held", str(tmp_path / "held"))
+
+    assert found == code
+    assert (report["history"], report["unpushed"], report["not_brought"]) == ((1, 1, 0) if brought else (0, 0, 2))

@@ -2,8 +2,8 @@
 """Makes room on the bus: what every consumer of a subject has acknowledged stands in the databases.
 
 Only a stream that fills up is touched, and what a seller has on it that may be over its quota (`quota`): until then
-messages can be replayed. A subject that no subscription consumes
-keeps everything: its records were accepted, and a subscription may still come.
+messages can be replayed. A subject that no subscription consumes keeps everything: its records were accepted, and a
+subscription may still come.
 """
 
 from __future__ import annotations

@@ -10,21 +10,18 @@ from __future__ import annotations
 import hashlib
 import re
 import uuid
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Any
-
-import pymysql
 
 from cairn.api.conditions import Reason
 from cairn.sql.errors import SqlError
 from cairn.sql.logins import HOLDER
 from cairn.sql.postgresql import Target
-from cairn.sql.push.fault import Fault
 from cairn.sql.push.mysql.durability import durability
-from cairn.sql.push.mysql.faults import kind_of
 from cairn.sql.push.mysql.schema import ensure
+from cairn.sql.push.mysql.session import told
 from cairn.sql.server.engine import Account, Asked
 from cairn.sql.share.mysql.connection import Session, connect
 from cairn.sql.share.mysql.names import account, identifier, literal, pattern
@@ -157,16 +154,5 @@ async def _opens(target: Target, one: Account) -> bool:
     return True
 
 
-@asynccontextmanager
-async def _session(target: Target, statement_timeout: float) -> AsyncIterator[Session]:
-    session = await connect(target, timeout=CONNECT_SECONDS, statement_timeout=statement_timeout)
-    try:
-        yield session
-    except pymysql.err.MySQLError as error:
-        number = int(error.args[0]) if error.args and isinstance(error.args[0], int) else 0
-        text = str(error.args[1]) if len(error.args) > 1 else type(error).__name__
-        passing = kind_of(number) is Fault.TRANSIENT
-        reason = Reason.DATABASE_UNREACHABLE if passing else Reason.ACTION_FAILED
-        raise SqlError(reason, f"{target.host}:{target.port}: {text}") from error
-    finally:
-        await session.close()
+def _session(target: Target, statement_timeout: float) -> AbstractAsyncContextManager[Session]:
+    return told(target, timeout=CONNECT_SECONDS, statement_timeout=statement_timeout)

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 
 import pymysql
@@ -14,13 +14,12 @@ from cairn.api.dataset import Dataset
 from cairn.sql.errors import SqlError
 from cairn.sql.postgresql import Target
 from cairn.sql.push.engine import Asked, LoginFact, Standing
-from cairn.sql.push.fault import Fault
 from cairn.sql.push.mysql import request as requests
 from cairn.sql.push.mysql.durability import durability
-from cairn.sql.push.mysql.faults import kind_of
 from cairn.sql.push.mysql.ledger import Ledger
 from cairn.sql.push.mysql.proof import BOOKS, proof_facts
 from cairn.sql.push.mysql.schema import Schema, drifted, ensure, missing, observe
+from cairn.sql.push.mysql.session import told
 from cairn.sql.push.mysql.writer import Writer
 from cairn.sql.push.request import Answer, Request
 from cairn.sql.share.mysql.connection import Session, connect
@@ -174,16 +173,5 @@ async def _opens(target: Target, asked: Asked) -> bool:
     return True
 
 
-@asynccontextmanager
-async def _session(target: Target, statement_timeout: float) -> AsyncIterator[Session]:
-    session = await connect(_whole(target), timeout=5.0, statement_timeout=statement_timeout)
-    try:
-        yield session
-    except pymysql.err.MySQLError as error:
-        number = int(error.args[0]) if error.args and isinstance(error.args[0], int) else 0
-        text = str(error.args[1]) if len(error.args) > 1 else type(error).__name__
-        passing = kind_of(number) is Fault.TRANSIENT
-        reason = Reason.DATABASE_UNREACHABLE if passing else Reason.ACTION_FAILED
-        raise SqlError(reason, f"{target.host}:{target.port}: {text}") from error
-    finally:
-        await session.close()
+def _session(target: Target, statement_timeout: float) -> AbstractAsyncContextManager[Session]:
+    return told(_whole(target), timeout=5.0, statement_timeout=statement_timeout)

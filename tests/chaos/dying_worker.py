@@ -12,7 +12,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from cairn.bus.pull import Message, Puller
+from cairn.bus.interface import Message
+from cairn.bus.pull import Puller
 from cairn.cli.main import main
 from cairn.sql.postgresql import Connection
 from cairn.sql.push.postgresql.writer import Writer

@@ -142,6 +142,7 @@ def binding(name: str, role: str, subject: dict[str, str], kind: str = "ClusterR
 
 OTHER = "elsewhere"
 IMAGES = "cairn-images"
+POOL = "cairn-push"
 OPERATOR_SUBJECT = {"kind": "ServiceAccount", "name": "cairn-operator", "namespace": SYSTEM}
 
 

@@ -31,7 +31,9 @@ def rendered(tmp_path: Path, *args: str) -> list[dict[str, Any]]:
 
 
 def named(objects: list[dict[str, Any]], kind: str, name: str) -> dict[str, Any]:
-    return next(one for one in objects if one["kind"] == kind and one["metadata"]["name"] == name)
+    """In the release's namespace, or in none."""
+    found = (one for one in objects if one["kind"] == kind and one["metadata"]["name"] == name)
+    return next(one for one in found if one["metadata"].get("namespace", SYSTEM) == SYSTEM)
 
 
 @pytest.mark.parametrize("args", [EVERYTHING, OUTSIDE], ids=["everything", "outside-bus"])
@@ -123,13 +125,13 @@ def test_values_that_cannot_work_are_refused_by_name(tmp_path: Path, args: tuple
 
 def test_containers_have_no_right_on_their_node(tmp_path: Path) -> None:
     workloads = [o for o in rendered(tmp_path, *EVERYTHING) if o["kind"] in ("Deployment", "StatefulSet")]
-    assert {o["metadata"]["name"] for o in workloads} == {"cairn-operator", "cairn-gateway", "cairn-nats"}
+    assert {o["metadata"]["name"] for o in workloads} == {"cairn-operator", "cairn-gateway", "cairn-nats", "cairn-pool"}
     for workload in workloads:
         pod = workload["spec"]["template"]["spec"]
         assert pod["securityContext"]["runAsNonRoot"] is True
         assert pod["securityContext"]["runAsUser"] == 65532
         assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-        assert pod["automountServiceAccountToken"] is (workload["metadata"]["name"] == "cairn-operator")
+        assert pod["automountServiceAccountToken"] is (workload["metadata"]["name"] in ("cairn-operator", "cairn-pool"))
         (container,) = pod["containers"]
         assert container["securityContext"] == {
             "allowPrivilegeEscalation": False,

@@ -25,6 +25,7 @@ from cluster.charted import (
     IMAGES,
     LABELS,
     OPERATOR_SUBJECT,
+    POOL,
     ROLES,
     SELLER,
     SYSTEM,
@@ -142,16 +143,19 @@ NEEDS = [
     *rights("own", "create", "coordination.k8s.io/leases"),
     *rights("own", "get update", "coordination.k8s.io/leases", name="cairn-operator"),
     *rights("own", "get", "secrets", name="cairn-bus-account"),
+    # a subscription of a shared plan: into the pool, its wishes, and out of it
+    *rights("pool", "get create patch delete", "coordination.k8s.io/leases", "secrets"),
 ]
 
 _VERSIONS = {resource.group: resource.version for resource in (*foreign.RESOURCES, SELLERS, HPA)}
-_NAMESPACES = {"cluster": SELLER, "seller": SELLER, "app": APP, "images": IMAGES, "own": SYSTEM}
+_NAMESPACES = {"cluster": SELLER, "seller": SELLER, "app": APP, "images": IMAGES, "own": SYSTEM, "pool": POOL}
 _ROLE = {
     "cluster": f"{ROLES}/clusterroles/cairn-operator",
     "seller": f"{ROLES}/clusterroles/cairn-seller-namespace",
     "app": f"{ROLES}/clusterroles/cairn-app-namespace",
     "images": f"{ROLES}/namespaces/{IMAGES}/roles/cairn-images",
     "own": f"{ROLES}/namespaces/{SYSTEM}/roles/cairn-operator",
+    "pool": f"{ROLES}/namespaces/{POOL}/roles/cairn-operator",
 }
 _serial = itertools.count(1)
 

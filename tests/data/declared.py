@@ -10,8 +10,8 @@ from typing import Any
 
 from cairn.api.dataset import Dataset
 from cairn.api.record import seconds
+from cairn.bus.interface import Message
 from cairn.bus.pack import Pack, Record, digest, encode
-from cairn.bus.pull import Message
 from cairn.cli.declared import declared
 from cairn.sql.push.rows import Row
 from cairn.worker.decode import Decoder, Place

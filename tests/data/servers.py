@@ -112,7 +112,8 @@ class PostgreSQL:
                 "ssl_min_protocol_version = 'TLSv1.2'\nfsync = on\nmax_connections = 60\nshared_buffers = 256MB\n"
                 "max_wal_size = 2GB\nlog_statement = 'ddl'\nmax_prepared_transactions = 5\n"
             )
-        (self.data / "pg_hba.conf").write_text("hostssl all all 127.0.0.1/32 scram-sha-256\n")
+        access = ("hostssl all all 127.0.0.1/32 scram-sha-256", "hostssl replication all 127.0.0.1/32 scram-sha-256")
+        (self.data / "pg_hba.conf").write_text("\n".join(access) + "\n")
 
     def start(self) -> None:
         command = [*self.as_user, str(self.bin / "postgres"), "-D", str(self.seen / "data")]
@@ -126,6 +127,25 @@ class PostgreSQL:
         ready = [str(self.bin / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
         command = ready if self.seen == self.home else [*self.as_user, *ready]
         return subprocess.run(command, check=False).returncode == 0
+
+    def copy(self) -> Path:
+        """A standby that has heard everything up to now, and nothing afterwards. Of the server that is installed."""
+        path = self.home / "standby"
+        place = f"host=127.0.0.1 port={self.port} user=postgres sslmode=require"
+        command = [str(self.bin / "pg_basebackup"), "-d", place, "-D", str(path), "-X", "stream", "-c", "fast"]
+        environment = os.environ | {"PGPASSWORD": "secret", "HOME": str(self.home)}
+        subprocess.run([*self.as_user, *command], check=True, capture_output=True, cwd=self.home, env=environment)
+        return path
+
+    def fail_over(self, standby: Path) -> None:
+        """This server is gone for good; the standby takes its place, with what it has."""
+        self.stop()
+        shutil.rmtree(self.data)
+        standby.rename(self.data)
+        (self.data / "standby.signal").touch()
+        self.start()
+        promote = [str(self.bin / "pg_ctl"), "promote", "-w", "-D", str(self.data)]
+        subprocess.run([*self.as_user, *promote], check=True, capture_output=True, cwd=self.home)
 
     def log(self) -> str:
         return (self.home / "log").read_text()

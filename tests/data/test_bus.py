@@ -20,10 +20,11 @@ from cairn.bus.admin import (
 )
 from cairn.bus.connection import BusError, BusFullError, api, connect
 from cairn.bus.credentials import mint_user, new_installation
+from cairn.bus.interface import Message
 from cairn.bus.janitor import make_room
 from cairn.bus.pack import Pack, Record, decode, digest, encode
 from cairn.bus.publish import message_id, publish
-from cairn.bus.pull import Message, Puller
+from cairn.bus.pull import Puller
 from cairn.push import names
 from data.bus import Bus
 from data.servers import free_port

@@ -21,10 +21,11 @@ from cairn.api.platform import Platform
 from cairn.api.resources import Obj, Ref, ref_of
 from cairn.bus.admin import consumer_info
 from cairn.bus.connection import Client
+from cairn.bus.interface import Message
 from cairn.bus.janitor import make_room
 from cairn.bus.pack import Pack, Record, digest
 from cairn.bus.publish import publish
-from cairn.bus.pull import Message, Puller
+from cairn.bus.pull import Puller
 from cairn.bus.quota import backlog
 from cairn.bus.verdict import STALE_SECONDS, Verdict
 from cairn.datasets import shipped

@@ -13,11 +13,13 @@ LANE = "operator/cairn/worker/lane.py"
 APPLY = "operator/cairn/worker/apply.py"
 FAULTS = "operator/cairn/worker/faults.py"
 BACKFILL = "operator/cairn/worker/proof/backfill.py"
+HORIZON = "operator/cairn/worker/horizon.py"
 COMPARE = "operator/cairn/worker/proof/compare.py"
 ROWS = "operator/cairn/sql/push/rows.py"
 WRITER = "operator/cairn/sql/push/postgresql/writer.py"
 UPSERT = "operator/cairn/sql/push/postgresql/upsert.py"
 MYSQL = "operator/cairn/sql/push/mysql/upsert.py"
+MYSQL_WRITER = "operator/cairn/sql/push/mysql/writer.py"
 SQLSERVER = "operator/cairn/sql/push/sqlserver/upsert.py"
 ADMIN = "operator/cairn/bus/admin.py"
 PUBLISH = "operator/cairn/bus/publish.py"
@@ -27,6 +29,7 @@ TEST_WRITER = "tests/data/test_sql_writer.py"
 TEST_APPLY = "tests/unit/worker/test_apply.py"
 TEST_BUS = "tests/data/test_bus.py"
 TEST_PROOF = "tests/data/proof/test_proof.py"
+TEST_RETENTION = "tests/data/proof/test_retention.py"
 TEST_OUTAGES = "tests/chaos/test_push_outages.py"
 ANY_BATCHES = f"{TEST_WRITER}::test_write_of_any_batches_leaves_the_newest_of_each_key"
 MEANWHILE = f"{TEST_WRITER}::test_write_of_what_another_writer_committed_meanwhile_changes_nothing"
@@ -49,7 +52,7 @@ def mutant(name: str, test: str, file: str, *texts: str) -> Mutant:
 _T, _E, _S = "_order('t', modified)", "_order('EXCLUDED', modified)", "_order('s', modified)"
 _BATCH = "        total = await self.applier.apply(rows, poison)\n        took"
 _ORDER = """    return f"(coalesce({row}.{modified}, {_OLDEST}), coalesce({row}.jdp_version, 0), {hashed})\""""
-_GIVEN = "        row = await conn.fetchrow(CURSOR, self._dataset.table, count)\n"
+_GIVEN = "        row = await conn.fetchrow(CURSOR, self._dataset.table, count, self._given.last)\n"
 _REQUEST = "        reply = await client.request(pack.subject, encode(pack), timeout=timeout, headers=headers)\n"
 
 MUTANTS = (
@@ -128,6 +131,13 @@ MUTANTS = (
         "for name in (*reversed(decide), *plain)]",
     ),
     mutant(
+        "warnings of LOAD DATA ignored (MySQL)",
+        "tests/data/engines/test_push_writer.py::test_row_that_does_not_fit_is_refused_and_not_cut",
+        MYSQL_WRITER,
+        "_lines(rows, base, start)) == (len(rows), 0):",
+        "_lines(rows, base, start)):",
+    ),
+    mutant(
         "guard without NULL handling (SQL Server)",
         "tests/unit/sql/test_push_sqlserver_guard.py::test_of_all_pairs_of_old_and_new_the_newer_stands",
         SQLSERVER,
@@ -191,7 +201,7 @@ MUTANTS = (
         WRITER,
         _GIVEN,
         "        other = await connect(self._target())\n"
-        "        row = await other.fetchrow(CURSOR, self._dataset.table, count)\n"
+        "        row = await other.fetchrow(CURSOR, self._dataset.table, count, self._given.last)\n"
         "        await other.close()\n",
     ),
     mutant(
@@ -262,8 +272,27 @@ MUTANTS = (
         "        if (seller := seller_of(pack.subject)) in self.full:\n",
         "        if (seller := seller_of(pack.subject)) in ():\n",
     ),
+    mutant(
+        "retention ignores the time zone",
+        "tests/unit/worker/test_horizon.py::test_horizon_is_a_midnight_of_the_platforms_own_clock",
+        HORIZON,
+        "datetime.fromtimestamp(unix, PLATFORM_ZONE)",
+        "datetime.fromtimestamp(unix, ZoneInfo('UTC'))",
+    ),
+    mutant(
+        "what retention took is brought in again",
+        f"{TEST_RETENTION}::test_what_is_older_goes_and_is_neither_missing_nor_brought_back",
+        BACKFILL,
+        "        kept = await book.horizon(feed.dataset, feed.shop) or progress.since\n",
+        "        kept = progress.since\n",
+        "        kept = await book.horizon(feed.dataset, feed.shop) or kept\n",
+        "",
+    ),
+    mutant(
+        "a row that was written while it was to go is deleted",
+        f"{TEST_RETENTION}::test_row_that_is_written_while_it_is_to_go_stays",
+        "operator/cairn/sql/push/postgresql/retention.py",
+        "WHERE {old} AND {key} = ANY($4)",
+        "WHERE h.table_name = $1 AND h.shop_id = $2 AND t.{identifier(dataset.owner)} = $3 AND {key} = ANY($4)",
+    ),
 )
-
-NOT_BUILT = {
-    "retention ignores the time zone": "there is no retention yet",
-}

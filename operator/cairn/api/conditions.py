@@ -56,6 +56,8 @@ class Reason(StrEnum):
     SOURCE_NOT_SET = "SourceNotSet"
     DIFFERENT = "Different"
     HISTORY_PENDING = "HistoryPending"
+    RETENTION_SET = "RetentionSet"
+    RETENTION_UNCONFIRMED = "RetentionUnconfirmed"
     PAUSED = "Paused"
     SUCCEEDED = "Succeeded"
     FAILED = "Failed"

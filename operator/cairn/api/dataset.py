@@ -89,6 +89,7 @@ class Dataset(_Frozen):
     envelope: members that lead from the top of the record to the object that holds the columns
     key, owner, created, modified: names of stored columns; `owner` holds the shop's nick
     deleted: the stored column that is 1 for what was taken away at the platform; 0 where the record doesn't say
+    expires: records are events, and a subscription's retention may take old ones out; others are state, and stay
     order: the view's column with the order's number, in the one dataset that holds orders
     buyer: by what rows of it join with those of apps, and by what a buyer is left out of shared views
     """
@@ -101,6 +102,7 @@ class Dataset(_Frozen):
     created: Name
     modified: Name
     deleted: Name | None = None
+    expires: bool = False
     order: Name | None = None
     buyer: BuyerColumns = BuyerColumns()
     columns: tuple[StoredColumn, ...] = Field(min_length=1, max_length=64)

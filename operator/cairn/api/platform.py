@@ -162,11 +162,20 @@ class Source(Setting):
     """Where it is: workers may connect there, to the port of its URL."""
 
 
+class Pool(Setting):
+    """The workers that subscriptions of shared plans have together."""
+
+    namespace: ObjectName = "cairn-push"
+    """Where they run, with a Secret for each subscription; nothing else is there."""
+
+
 class Push(Setting):
     """What pushing needs of the platform."""
 
     source: Source | None = None
     """Without one no history is brought in, and nothing is compared."""
+    pool: Pool = Pool()
+    """The workers that subscriptions of shared plans have together."""
 
 
 class Platform(Setting):

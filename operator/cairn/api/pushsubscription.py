@@ -36,6 +36,14 @@ class History(Model):
     """How fast, over all shops and datasets, so that what is pushed is not held up."""
 
 
+class Retention(Model):
+    """How long records of trades, refunds and other datasets whose descriptor says `expires` are kept."""
+
+    days: Annotated[int, Field(ge=0, le=3650)] = 0
+    """Records that were last changed longer ago are deleted, for good; 0 keeps everything for ever. From 0 to any, and
+    to fewer, only where the annotation cairn.dev/confirm-retention says the same number."""
+
+
 class Audit(Model):
     """What stands is compared with what the platform has, hour by hour."""
 
@@ -81,6 +89,8 @@ class PushSubscriptionSpec(Model):
     """Kinds of records."""
     history: History = History()
     """Records from before the subscription. Needs a platform that answers for them: push.source of the chart."""
+    retention: Retention = Retention()
+    """How long records are kept."""
     audit: Audit = Audit()
     """What stands is compared with what the platform has, wherever the platform answers for its records."""
     paused: bool = False
@@ -109,7 +119,9 @@ class Worker(Model):
     ready: bool = False
     """Whether it reads from the bus and writes to the database."""
     restarts: Count = 0
-    """How often its container was restarted."""
+    """How often it was started again after it ended by itself."""
+    member: Annotated[str, Field(max_length=253)] | None = None
+    """Pod of the platform's pool that it runs in; absent where it has a pod of its own."""
 
 
 class Lag(Model):
@@ -181,6 +193,17 @@ class Backfill(Model):
     """Whether all of it stands."""
 
 
+class Retained(Model):
+    """How long records are kept, and what became of older ones."""
+
+    days: Count = 0
+    """In force; 0: for ever."""
+    horizon: LocalTime | None = None
+    """What was last changed before is deleted and not brought in again, on the platform's clock."""
+    rows: Count = 0
+    """Rows that were deleted."""
+
+
 class PushSubscriptionStatus(Status):
     """What Cairn found and did."""
 
@@ -196,6 +219,8 @@ class PushSubscriptionStatus(Status):
     """What the platform has against what stands in the database."""
     history: Backfill | None = None
     """How far the history has come."""
+    retention: Retained | None = None
+    """How long records are kept, and what became of older ones."""
     plan: PlanStatus | None = None
     """The plan in force, and where it is going."""
     next: Next | None = None

@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from cairn.api.base import Count, CustomObject, Model, Money, Quantity, Status, listed
+from cairn.api.quantity import compare
 from cairn.api.resources import Obj
 from cairn.api.rules import Rule, Value, between, immutable, multiple, same_quantity
 
@@ -72,7 +73,16 @@ class Peak(Model):
     """Storage."""
 
 
+class PushPlan(Model):
+    """How a subscription's worker runs."""
+
+    worker: Literal["Own", "Shared"] = "Own"
+    """Own: a pod in the seller's namespace. Shared: a process in the platform's pool, where the size is what is
+    reserved for it. Who uses the plan is moved when this changes, and nothing is lost."""
+
+
 MEMORY_STEP = 2 * 1024 * 1024
+SHARED_MEMORY = "128Mi"
 SIZE_KEYS = ("cpu", "memory", "storage", "connections", "pods")
 
 
@@ -147,6 +157,27 @@ SPEC_RULES = (
         reason="FieldValueForbidden",
     ),
     Rule(
+        name="push-of-a-pushsubscription",
+        field="push",
+        cel="!has(self.push) || self.__for__ == 'PushSubscription'",
+        twin=lambda new, _: "push" not in new or new["for"] == "PushSubscription",
+        message="spec.push is for plans of a PushSubscription, whose worker it places: remove it",
+        reason="FieldValueForbidden",
+    ),
+    Rule(
+        name="shared-memory",
+        field="size",
+        cel="!has(self.push) || self.push.worker != 'Shared' || !has(self.size.memory)"
+        f" || quantity(string(self.size.memory)).compareTo(quantity('{SHARED_MEMORY}')) >= 0",
+        twin=lambda new, _: (
+            new.get("push", {}).get("worker") != "Shared"
+            or "memory" not in new["size"]
+            or compare(new["size"]["memory"], SHARED_MEMORY) >= 0
+        ),
+        message=f"spec.size.memory is all that a worker of the pool gets, and it needs {SHARED_MEMORY}: raise it, or"
+        " set push.worker to Own",
+    ),
+    Rule(
         name="peak-immutable",
         field="peak",
         cel="has(self.peak) == has(oldSelf.peak) && (!has(self.peak) || self.peak == oldSelf.peak)",
@@ -213,6 +244,8 @@ class ServicePlanSpec(Model):
     """Less for those who commit to a term."""
     peak: Peak | None = None
     """For a Seller: the most that promotions may add to the quota. Without it they add nothing. Immutable."""
+    push: PushPlan | None = None
+    """For a PushSubscription: how its worker runs; without it, as a pod of its own."""
     deprecated: bool = False
     """Refuse new users; those who have it keep it."""
 

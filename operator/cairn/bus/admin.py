@@ -16,6 +16,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
 from cairn.bus.connection import BusError, api
+from cairn.bus.interface import ConsumerFacts
 
 SUBJECTS = "push.*.*.*"
 MINIMUM_VERSION = (2, 15, 2)
@@ -41,21 +42,6 @@ class StreamFacts:
     bytes: int
     max_bytes: int
     problems: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ConsumerFacts:
-    """How far a consumer is, in messages (packs of records).
-
-    pending: not delivered yet; unacknowledged: delivered, not yet written; epoch: see `EPOCH`
-    """
-
-    name: str
-    filter_subjects: tuple[str, ...]
-    pending: int
-    unacknowledged: int
-    redelivered: int
-    epoch: int
 
 
 async def ensure_stream(client: Client, stream: str, *, max_bytes: int, replicas: int = 1) -> StreamFacts:

@@ -11,32 +11,19 @@ import asyncio
 import json
 from collections import deque
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
 
-from cairn.bus.admin import ConsumerFacts, consumer_info
+from cairn.bus.admin import consumer_info
 from cairn.bus.connection import BusError, api
+from cairn.bus.interface import ConsumerFacts, Message
 
 HEARTBEAT_SECONDS = 5
 EXPIRES_SECONDS = 30
 MIN_ROOM = 1_300_000
 """Bytes that must be free before more is asked for: the largest message and its headers."""
-
-
-class Message(NamedTuple):
-    """stream_seq: its place in the stream. reply: where to acknowledge. redelivered: it was delivered before.
-    stored_us: when the bus took it, unix µs; 0 where it does not say.
-    """
-
-    subject: str
-    data: bytes
-    reply: str
-    stream_seq: int
-    consumer_seq: int
-    redelivered: bool
-    stored_us: int = 0
 
 
 class Puller:
@@ -73,7 +60,10 @@ class Puller:
         if facts.unacknowledged:
             await api(self._client, f"CONSUMER.RESET.{self._stream}.{self._consumer}")
         self._prefix = self._client.new_inbox()
-        self._subscription = await self._client.subscribe(f"{self._prefix}.*", cb=self._receive)
+        try:
+            self._subscription = await self._client.subscribe(f"{self._prefix}.*", cb=self._receive)
+        except (NatsError, OSError) as error:
+            raise _lost(error) from error
         return facts
 
     async def info(self) -> ConsumerFacts:
@@ -89,7 +79,10 @@ class Puller:
 
     async def drain(self) -> None:
         """Ask for nothing more, and give back what has arrived but was not fetched."""
-        await self._subscription.drain()  # type: ignore[no-untyped-call]
+        try:
+            await self._subscription.drain()  # type: ignore[no-untyped-call]
+        except (NatsError, OSError) as error:
+            raise _lost(error) from error
         await self.give_back(self._arrived)
         self._arrived.clear()
 
@@ -123,18 +116,22 @@ class Puller:
 
     async def acknowledge(self, messages: Iterable[Message]) -> None:
         """They need never be delivered again. An acknowledgement that is lost leads to a redelivery."""
-        for message in messages:
-            await self._client.publish(message.reply, b"+ACK")
+        await self._answer(messages, b"+ACK")
 
     async def keep(self, messages: Iterable[Message]) -> None:
         """Still at work on them: they are not to be delivered to anybody else yet."""
-        for message in messages:
-            await self._client.publish(message.reply, b"+WPI")
+        await self._answer(messages, b"+WPI")
 
     async def give_back(self, messages: Iterable[Message]) -> None:
         """Not done: deliver them again, at once."""
-        for message in messages:
-            await self._client.publish(message.reply, b"-NAK")
+        await self._answer(messages, b"-NAK")
+
+    async def _answer(self, messages: Iterable[Message], word: bytes) -> None:
+        try:
+            for message in messages:
+                await self._client.publish(message.reply, word)
+        except (NatsError, OSError) as error:
+            raise _lost(error) from error
 
     async def _pull(self, messages: int, room: int) -> None:
         self._request += 1
@@ -145,7 +142,10 @@ class Puller:
             "expires": EXPIRES_SECONDS * 1_000_000_000,
             "idle_heartbeat": HEARTBEAT_SECONDS * 1_000_000_000,
         }
-        await self._client.publish(self._next, json.dumps(body).encode(), reply=f"{self._prefix}.{self._request}")
+        try:
+            await self._client.publish(self._next, json.dumps(body).encode(), reply=f"{self._prefix}.{self._request}")
+        except (NatsError, OSError) as error:
+            raise _lost(error) from error
 
     async def _receive(self, msg: Msg) -> None:
         if not msg.reply:
@@ -176,3 +176,7 @@ class Puller:
         self._arrived.append(
             Message(msg.subject, msg.data, msg.reply, stream_seq, consumer_seq, delivered > 1, stored_us)
         )
+
+
+def _lost(error: Exception) -> BusError:
+    return BusError(f"the connection was lost: {type(error).__name__}")

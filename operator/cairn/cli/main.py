@@ -15,6 +15,7 @@ COMMANDS = {
     "bus": ("cairn.cli.bus", "make the keys and the configuration of a bus"),
     "check": ("cairn.cli.check", "judge manifests offline, with file and line"),
     "worker": ("cairn.cli.worker", "write one subscription's records into its database"),
+    "pool": ("cairn.cli.pool", "run the workers of subscriptions that have none of their own"),
     "platform-sim": ("cairn.cli.platform_sim", "play a platform with orders of its own, to try Cairn against"),
     "gateway": ("cairn.cli.gateway", "take records from the platform and put them on the bus"),
     "calendar": ("cairn.cli.calendar", "show what will be how big when, and what that costs"),

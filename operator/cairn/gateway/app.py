@@ -14,13 +14,14 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cairn.api.dataset import Dataset
+from cairn.bus.interface import Publisher
 from cairn.gateway.answers import error
 from cairn.gateway.auth import Entrance
 from cairn.gateway.limits import Limits
 from cairn.gateway.metrics import Metrics
 from cairn.gateway.openapi import ROUTE, description
 from cairn.gateway.page import page
-from cairn.gateway.push import Publisher, Push
+from cairn.gateway.push import Push
 
 
 class Gateway:

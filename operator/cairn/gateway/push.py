@@ -6,13 +6,13 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
-from typing import Protocol
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from cairn.api.dataset import Dataset
 from cairn.bus.connection import BusError, BusFullError, SellerFullError
+from cairn.bus.interface import Publisher
 from cairn.bus.pack import Pack, split
 from cairn.gateway.answers import error, verdict
 from cairn.gateway.auth import Claim, Entrance
@@ -27,20 +27,6 @@ MAX_REQUESTS = 64
 _SELLER = re.compile(r"[0-9]{1,20}")
 _SHOP = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _KEY = re.compile(r"[!-~]{1,128}")
-
-
-class Publisher(Protocol):
-    """What the gateway needs of the bus."""
-
-    @property
-    def connected(self) -> bool:
-        """Whether publishing has a chance."""
-
-    async def publish(self, pack: Pack, request: str = "") -> bool:
-        """Store it; whether it was stored before. Raises BusError, BusFullError, SellerFullError.
-
-        request: the caller's name for the request that it belongs to: of one request, the first copy stands
-        """
 
 
 class Push:

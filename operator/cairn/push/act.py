@@ -23,7 +23,8 @@ from cairn.bus.admin import delete_consumer, ensure_consumer, ensure_stream
 from cairn.bus.connection import BusError
 from cairn.bus.credentials import mint_user, worker_permissions
 from cairn.engine.kind import Action, ActionError, Io, Observed
-from cairn.push import objects
+from cairn.pool import leases
+from cairn.push import objects, shared
 from cairn.push.probe import account_key, account_ref, open_bus, server_of, source_mark, source_ref, target_of
 from cairn.sql.errors import SqlError
 from cairn.sql.postgresql import Target
@@ -126,6 +127,7 @@ async def _schema(action: Action, scene: Scene) -> None:
         args["login"],
         password,
         tuple(args["readers"]),
+        tuple(args["expiring"]),
     )
     await engine(name).settle(target, asked)
 
@@ -168,6 +170,64 @@ async def _resize(action: Action, scene: Scene) -> None:
         await scene.io.patch(ref, asked, "resize")
 
 
+def _pool(scene: Scene, name: str) -> tuple[Ref, Ref]:
+    return shared.refs(scene.platform.push.pool.namespace, name)
+
+
+async def _lend(action: Action, scene: Scene) -> None:
+    """Into the pool: what the worker needs, and nothing else of the seller's; then the Lease that announces it."""
+    args = action.args
+    lease, held = _pool(scene, args["name"])
+    source = await scene.io.get(scene.secret_ref(args["secret"]))
+    data = {key: value for key in shared.LENT if (value := raw(source, key))}
+    data[objects.CONFIG_FILE] = args["settings"].encode()
+    live = await scene.io.get(held)
+    if live is None:
+        made = secret(held.namespace, held.name, {}, data)
+        if await scene.io.create(made) is None:
+            raise ActionError(Reason.CONFLICT, f"{held} was made by somebody else just now; looking again")
+    else:
+        _own(live, held, scene)
+        encoded = secret("", "", {}, data)["data"]
+        await scene.io.patch(held, {"data": dict.fromkeys(live.get("data") or {}) | encoded})
+    await _announce(lease, args["notes"], scene)
+
+
+async def _announce(lease: Ref, notes: Mapping[str, str], scene: Scene) -> None:
+    live = await scene.io.get(lease)
+    if live is not None:
+        _own(live, lease, scene)
+        await scene.io.patch(lease, {"metadata": {"annotations": dict(notes)}})
+    elif await scene.io.create(leases.subscription(lease.namespace, lease.name, notes)) is None:
+        raise ActionError(Reason.CONFLICT, f"{lease} was made by somebody else just now; looking again")
+
+
+async def _reserve(action: Action, scene: Scene) -> None:
+    lease, _ = _pool(scene, action.args["name"])
+    await _announce(lease, action.args["notes"], scene)
+
+
+async def _halt(action: Action, scene: Scene) -> None:
+    """The member that has it ends the worker, then gives the Lease up."""
+    lease, _ = _pool(scene, action.args["name"])
+    await scene.io.patch(lease, {"metadata": {"annotations": {leases.WANTED: "false"}}})
+
+
+async def _withdraw(action: Action, scene: Scene) -> None:
+    """Out of the pool, the Lease last: while it is there, the worker has no pod of its own."""
+    lease, held = _pool(scene, action.args["name"])
+    for ref in (held, lease):
+        if (live := await scene.io.get(ref)) is not None:
+            await scene.io.delete(ref, live["metadata"]["uid"])
+
+
+def _own(live: Obj, ref: Ref, scene: Scene) -> None:
+    if (live["metadata"].get("labels") or {}).get("cairn.dev/owner-uid") != scene.push.metadata.uid:
+        raise ActionError(
+            Reason.CONFLICT, f"{ref} exists and was not made for this object: it is left alone. Delete it"
+        )
+
+
 DEEDS: Mapping[str, Callable[[Action, Scene], Awaitable[None]]] = {
     "mint": _mint,
     "schema": _schema,
@@ -175,4 +235,8 @@ DEEDS: Mapping[str, Callable[[Action, Scene], Awaitable[None]]] = {
     "consumer": _consumer,
     "resize": _resize,
     "forget-consumer": _forget_consumer,
+    "lend": _lend,
+    "reserve": _reserve,
+    "halt": _halt,
+    "withdraw": _withdraw,
 }

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from cairn.api.conditions import Reason, not_ready, stalled
 from cairn.api.database import Database, pushed_database
 from cairn.api.dataset import Dataset
-from cairn.api.lookup import Wrong, own_shops, plan_of, plan_ref, seller_in_order, seller_ref
+from cairn.api.lookup import Wrong, own_shops, parsed, plan_of, plan_ref, seller_in_order, seller_ref
 from cairn.api.pushsubscription import PushSubscription
 from cairn.api.quantity import canonical
 from cairn.api.resize import Limits
@@ -59,6 +59,14 @@ def resources(push: PushSubscription, observed: Observed) -> Obj | Wrong:
         return not_ready(Reason.INVALID_SPEC, f"ServicePlan {name}: spec.size must name cpu and memory")
     wanted = {"cpu": size[0], "memory": size[1]}
     return {"requests": wanted, "limits": dict(wanted)}
+
+
+def shared(push: PushSubscription, observed: Observed) -> bool:
+    """Whether the worker is one of the platform's pool, by the plan outside of promotions."""
+    ref = plan_ref(push.spec.plan_ref.name) if push.spec.plan_ref else None
+    raw = observed.refs.get(ref) if ref else None
+    plan = parsed(ServicePlan, raw) if raw else ()
+    return isinstance(plan, ServicePlan) and plan.spec.push is not None and plan.spec.push.worker == "Shared"
 
 
 def plan_size(plan: ServicePlan | None) -> Limits | None:

@@ -36,7 +36,7 @@ from cairn.bus.verdict import Verdict
 from cairn.calendar import asked
 from cairn.datasets import known
 from cairn.engine.kind import Action, Io, Observed, Plan, Want, Within
-from cairn.push import objects
+from cairn.push import names, objects, shared
 from cairn.push.plan import plan_push
 from cairn.push.servers import BusServers
 
@@ -70,6 +70,7 @@ class PushSubscriptionKind:
             yield ref
         yield Ref(RESOURCEQUOTA, namespace, pods.QUOTA)
         yield from asked.refs(push)
+        yield from shared.refs(self._platform.push.pool.namespace, names.consumer(namespace, push.metadata.name))
         if asked.preflight_on(push, seen.refs):
             yield Within(LIMITRANGE, namespace)
         if live := seen.ref(SELLERRDS, name, namespace):

@@ -20,7 +20,8 @@ from cairn.api.resources import Obj
 CONTAINER = "worker"
 METRICS_PORT = 9090
 UID = 65532
-CONFIG = "/etc/cairn/worker.json"
+CONFIG_FILE = "worker.json"
+CONFIG = f"/etc/cairn/{CONFIG_FILE}"
 SECRET = "/etc/cairn/secret"
 CONFIG_DIGEST, SECRET_DIGEST = "cairn.dev/config", "cairn.dev/secret"
 RENEWED_FOR = "cairn.dev/renewed-for"
@@ -67,7 +68,7 @@ def selector(name: str) -> dict[str, str]:
     }
 
 
-def _meta(worker: Worker) -> Obj:
+def meta(worker: Worker) -> Obj:
     return {"name": worker.object_name, "namespace": worker.namespace, "labels": selector(worker.name)}
 
 
@@ -83,8 +84,8 @@ def config_map(worker: Worker) -> Obj:
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": _meta(worker),
-        "data": {"worker.json": settings_text(worker.settings)},
+        "metadata": meta(worker),
+        "data": {CONFIG_FILE: settings_text(worker.settings)},
     }
 
 
@@ -104,7 +105,7 @@ def network_policy(worker: Worker) -> Obj:
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
-        "metadata": _meta(worker),
+        "metadata": meta(worker),
         "spec": {
             "podSelector": {"matchLabels": selector(worker.name)},
             "policyTypes": ["Ingress", "Egress"],
@@ -140,7 +141,7 @@ def deployment(worker: Worker) -> Obj:
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": _meta(worker),
+        "metadata": meta(worker),
         "spec": {
             "replicas": worker.replicas,
             "strategy": {"type": "Recreate"},
@@ -188,7 +189,7 @@ def _container(worker: Worker) -> Obj:
         "readinessProbe": _probe("/readyz", period=5, failures=3),
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": [
-            {"name": "config", "mountPath": CONFIG, "subPath": "worker.json", "readOnly": True},
+            {"name": "config", "mountPath": CONFIG, "subPath": CONFIG_FILE, "readOnly": True},
             {"name": "secret", "mountPath": SECRET, "readOnly": True},
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - the container's own
         ],

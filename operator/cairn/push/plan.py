@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from cairn.api import pods
-from cairn.api.conditions import Reason, progressing
+from cairn.api.conditions import Condition, Reason, progressing
 from cairn.api.database import Database, read_by
 from cairn.api.dataset import Dataset
 from cairn.api.lookup import Wrong, parsed
 from cairn.api.platform import Platform
 from cairn.api.pushsubscription import PushSubscription
-from cairn.api.resize import Resize, Step
+from cairn.api.resize import Limits, Resize, Step, limits
 from cairn.api.resources import CONFIGMAP, DEPLOYMENT, LIMITRANGE, RESOURCEQUOTA, SECRET, Obj
 from cairn.api.secrets import raw, text
 from cairn.api.seller import Seller
@@ -23,7 +23,7 @@ from cairn.calendar.asked import Asked, ask
 from cairn.calendar.cost import cost_of
 from cairn.calendar.fit import Site, peak_fits
 from cairn.engine.kind import Action, Child, Observed, Plan
-from cairn.push import decide, frozen, names, objects, proof, report, sizing
+from cairn.push import decide, frozen, names, objects, proof, report, retention, shared, sizing
 from cairn.push.facts import Facts
 
 CONFIRM = "cairn.dev/confirm-delete"
@@ -43,6 +43,7 @@ class Decided:
     datasets: tuple[Dataset, ...]
     database: Database
     resources: Obj
+    shared: bool
     asked: Asked
 
     @property
@@ -65,12 +66,13 @@ def plan_push(obj: Obj, observed: Observed, now: datetime, platform: Platform, k
     if isinstance(push, tuple):
         return Plan(conditions=push, hold=True)
     if push.metadata.deletion_timestamp:
-        return _gone(push, observed, now)
+        return _gone(push, observed, now, platform)
     decided = _decide(push, observed, now, known)
     if isinstance(decided, tuple):
         # A worker must not go on with shops that are not its seller's (any more); everything else may be passing.
         hold = decided[0].reason is not Reason.NOT_YOUR_SHOP
-        return Plan(status=report.kept(push, observed), conditions=decided, hold=hold)
+        actions = () if hold else shared.leave(_place(push, observed, now, platform))
+        return Plan(status=report.kept(push, observed), conditions=decided, actions=actions, hold=hold)
     return _serve(decided, observed, now, platform)
 
 
@@ -90,14 +92,24 @@ def _decide(push: PushSubscription, observed: Observed, now: datetime, known: Ma
     resources = decide.resources(push, observed)
     if isinstance(resources, tuple):
         return resources
-    return Decided(push, seller, shops, tuple(datasets), database, resources, ask(push, observed.refs, now))
+    return Decided(
+        push,
+        seller,
+        shops,
+        tuple(datasets),
+        database,
+        resources,
+        decide.shared(push, observed),
+        ask(push, observed.refs, now),
+    )
 
 
 def _serve(decided: Decided, observed: Observed, now: datetime, platform: Platform) -> Plan:
     push, asked, facts = decided.push, decided.asked, Facts.of(observed)
     name, namespace = push.metadata.name, push.metadata.namespace
     deployed = observed.child(DEPLOYMENT, objects.object_name(name), namespace)
-    if not decided.database.ready and deployed is None:
+    stands = _place(push, observed, now, platform)
+    if not decided.database.ready and deployed is None and stands is None:
         conditions = progressing(Reason.DATABASE_NOT_READY, decided.database.trouble)
         return Plan(status=report.kept(push, observed), conditions=conditions, hold=True)
     secret = observed.child(SECRET, objects.object_name(name), namespace)
@@ -105,33 +117,118 @@ def _serve(decided: Decided, observed: Observed, now: datetime, platform: Platfo
         conditions = progressing(Reason.PROGRESSING, "credentials are being made")
         status = report.kept(push, observed)
         return Plan(status=status, conditions=conditions, actions=(_mint(decided, platform),), hold=True)
-    pod, size = report.newest(observed), sizing.in_force(decided.resources, asked)
-    quota = observed.ref(RESOURCEQUOTA, pods.QUOTA, namespace)
+    size = sizing.in_force(decided.resources, asked)
+    pooled, moves = shared.pooled(decided.shared, deployed is not None, stands is not None, frozen=bool(asked.frozen))
+    if pooled and size is not None:
+        home = _in_pool(decided, secret, stands, size, observed, platform)
+    else:
+        home = _at_home(decided, secret, stands, size, observed, platform)
+    charge = cost_of(push, asked.promotions, asked.plans, decided.seller.spec.billing, platform.currency, now)
+    edges = (edge for edge in (charge.next, *asked.edges) if edge is not None and edge > now)
+    site = Site(seller=decided.seller, limit_ranges=observed.within(LIMITRANGE, namespace))
+    fits = () if pooled else peak_fits(push, asked.promotions, asked.plans, now, site)
+    said = (*report.calendar(home.change, (*moves, *home.waits), asked), *fits)
+    trouble = report.worker_trouble(push, observed) if home.trouble is None else home.trouble
+    return Plan(
+        children=home.children,
+        status=report.status(push, decided.consumer, observed, facts)
+        | (shared.status(stands) if pooled else {})
+        | report.sold(push, observed, asked, size, charge, reserved=size if pooled and stands else None)
+        | retention.status(push, facts),
+        conditions=(
+            *report.conditions(push, decided.database, observed, facts, trouble, working=home.working),
+            *proof.conditions(push, facts, platform.push.source),
+            *retention.conditions(push, decided.datasets),
+            *said,
+        ),
+        actions=home.actions,
+        next=min([now + (shared.SOON if home.soon else _patience(facts)), *edges]),
+    )
+
+
+def _place(push: PushSubscription, observed: Observed, now: datetime, platform: Platform) -> shared.Place | None:
+    consumer = names.consumer(push.metadata.namespace, push.metadata.name)
+    return shared.place(observed, platform.push.pool.namespace, consumer, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where the worker runs, and what there is to do about it.
+
+    working: tables, login or consumer are still to be made. soon: no event tells how it goes on. trouble: what the
+    worker lacks; None where that is told by its pod.
+    """
+
+    children: tuple[Child, ...]
+    actions: tuple[Action, ...]
+    working: bool
+    soon: bool = False
+    trouble: tuple[Condition, ...] | None = None
+    waits: tuple[str, ...] = ()
+    change: Resize | None = None
+
+
+def _at_home(
+    decided: Decided,
+    secret: Obj | None,
+    stands: shared.Place | None,
+    size: Limits | None,
+    observed: Observed,
+    platform: Platform,
+) -> Home:
+    """A pod of its own, in the seller's namespace."""
+    push, asked, facts = decided.push, decided.asked, Facts.of(observed)
+    namespace = push.metadata.namespace
+    deployed = observed.child(DEPLOYMENT, objects.object_name(push.metadata.name), namespace)
+    pod, quota = report.newest(observed), observed.ref(RESOURCEQUOTA, pods.QUOTA, namespace)
     change = sizing.change(size, decided.resources, asked, pod, deployed, quota)
-    free = _worker(decided, secret, platform, sizing.renewed_for(change, asked, pod, deployed))
+    free = _worker(decided, secret, platform, objects.SECRET, sizing.renewed_for(change, asked, pod, deployed))
+    if stands is not None:  # until it has ended there, it needs its way to the database
+        left = shared.network_policy(free, platform.push.pool.namespace)
+        trouble = progressing(Reason.PROGRESSING, "the worker moves out of the pool; records wait on the bus")
+        way = (Child(left),) if left else ()
+        return Home(way, shared.leave(stands), working=False, soon=True, trouble=trouble)
     held = _held(decided, free, deployed, observed)
     actions = _actions(decided, held.subjects, facts)
     children = [Child(objects.config_map(held.worker)), Child(objects.network_policy(held.worker))]
     if deployed is not None or (facts.bus and facts.database and not actions):
         # Not before its tables, its login and its consumer stand: it would only fail and be started again.
         children.append(Child(objects.deployment(held.worker)))
-    charge = cost_of(push, asked.promotions, asked.plans, decided.seller.spec.billing, platform.currency, now)
-    edges = (edge for edge in (charge.next, *asked.edges) if edge is not None and edge > now)
-    site = Site(seller=decided.seller, limit_ranges=observed.within(LIMITRANGE, namespace))
-    fits = peak_fits(push, asked.promotions, asked.plans, now, site)
-    said = (*report.calendar(change, held.waits, asked), *fits)
-    return Plan(
-        children=tuple(children),
-        status=report.status(push, decided.consumer, observed, facts)
-        | report.sold(push, observed, asked, size, charge),
-        conditions=(
-            *report.conditions(push, decided.database, observed, facts, working=bool(actions)),
-            *proof.conditions(push, facts, platform.push.source),
-            *said,
-        ),
-        actions=(*actions, *_resize(change, pod)),
-        next=min([now + _patience(facts), *edges]),
-    )
+    resized = _resize(change, pod)
+    return Home(tuple(children), (*actions, *resized), working=bool(actions), waits=held.waits, change=change)
+
+
+def _in_pool(
+    decided: Decided,
+    secret: Obj | None,
+    stands: shared.Place | None,
+    size: Limits,
+    observed: Observed,
+    platform: Platform,
+) -> Home:
+    """A process in the platform's pool."""
+    facts, seller = Facts.of(observed), decided.seller.spec
+    worker = _worker(decided, secret, platform, ".", "")
+    worker.settings["budgetBytes"] = shared.budget(limits({"resources": decided.resources}))
+    deployed = observed.child(DEPLOYMENT, worker.object_name, worker.namespace)
+    if stands is None and (deployed is not None or report.pods_of(observed)):
+        trouble = progressing(Reason.PROGRESSING, "the worker moves into the pool; records wait on the bus")
+        last = Child(objects.network_policy(worker))
+        return Home((last,), (), working=False, soon=True, trouble=trouble)
+    kept = bool(decided.asked.frozen) and stands is not None and shared.keeps(stands, [one.id for one in seller.shops])
+    subjects = shared.reads(stands, seller.id) if kept and stands else decided.subjects
+    actions = _actions(decided, subjects, facts)
+    entered = shared.wanted(worker, size, decided.consumer, stands)
+    waits: tuple[str, ...] = ()
+    if kept and stands:
+        entered, waits = shared.larger(stands, size), shared.waits(entered, stands)
+    elif stands is None and not (facts.bus and facts.database and not actions):
+        entered = ()
+    policy = shared.network_policy(worker, platform.push.pool.namespace)
+    trouble = shared.trouble(stands)
+    soon = bool(trouble) and worker.replicas > 0
+    children = (Child(policy),) if policy else ()
+    return Home(children, (*actions, *entered), working=bool(actions), soon=soon, trouble=trouble, waits=waits)
 
 
 def _held(decided: Decided, free: objects.Worker, deployed: Obj | None, observed: Observed) -> frozen.Pinned:
@@ -199,6 +296,7 @@ def _actions(decided: Decided, subjects: list[str], facts: Facts) -> tuple[Actio
             "login": decided.login,
             "secret": objects.object_name(decided.push.metadata.name),
             "readers": [names.reader(source) for source in read_by(decided.database.rds, decided.database.name)],
+            "expiring": retention.expiring(decided.push, decided.datasets),
         }
         actions.append(Action("schema", args, deadline_seconds=60))
     # Asking for the consumer mends the stream's settings, too, as far as they can be changed.
@@ -208,7 +306,8 @@ def _actions(decided: Decided, subjects: list[str], facts: Facts) -> tuple[Actio
     return tuple(actions)
 
 
-def _worker(decided: Decided, secret: Obj | None, platform: Platform, renewed_for: str) -> objects.Worker:
+def _worker(decided: Decided, secret: Obj | None, platform: Platform, files: str, renewed_for: str) -> objects.Worker:
+    """files: the directory where the worker finds its secrets"""
     push = decided.push
     content = "\n".join(f"{key}={value}" for key, value in sorted(((secret or {}).get("data") or {}).items()))
     return objects.Worker(
@@ -217,7 +316,7 @@ def _worker(decided: Decided, secret: Obj | None, platform: Platform, renewed_fo
         image=platform.images.cairn,
         replicas=0 if push.spec.paused or decided.database.stopped else 1,
         resources=decided.resources,
-        settings=_settings(decided, platform, secret),
+        settings=_settings(decided, platform, secret, files),
         secret_digest=objects.digest(content),
         operator_namespace=platform.namespace,
         bus=platform.bus,
@@ -229,7 +328,7 @@ def _worker(decided: Decided, secret: Obj | None, platform: Platform, renewed_fo
     )
 
 
-def _settings(decided: Decided, platform: Platform, secret: Obj | None) -> dict[str, Any]:
+def _settings(decided: Decided, platform: Platform, secret: Obj | None, files: str) -> dict[str, Any]:
     """worker.json."""
     push, database = decided.push, decided.database
     checked = bool(raw(secret, "ca.crt"))
@@ -239,16 +338,16 @@ def _settings(decided: Decided, platform: Platform, secret: Obj | None) -> dict[
             "url": platform.bus.url,
             "stream": platform.bus.stream,
             "consumer": decided.consumer,
-            "credsFile": f"{objects.SECRET}/user.creds",
+            "credsFile": f"{files}/user.creds",
         },
         "database": {
             "engine": database.rds.spec.engine,
             "host": database.host,
             "port": database.port,
             "database": database.name,
-            "usernameFile": f"{objects.SECRET}/username",
-            "passwordFile": f"{objects.SECRET}/password",
-            "caFile": f"{objects.SECRET}/ca.crt" if checked else None,
+            "usernameFile": f"{files}/username",
+            "passwordFile": f"{files}/password",
+            "caFile": f"{files}/ca.crt" if checked else None,
             # As the operator does: VerifyCA asks who vouches for the server, whatever name it was given.
             **({"verifyHost": False} if database.rds.spec.external else {}),
         },
@@ -258,18 +357,19 @@ def _settings(decided: Decided, platform: Platform, secret: Obj | None) -> dict[
         ],
         "shops": decided.shops,
         "metricsPort": objects.METRICS_PORT,
-    } | _proof(decided, platform, secret)
+        **({"retentionDays": days} if (days := retention.in_force(push)) else {}),
+    } | _proof(decided, platform, secret, files)
 
 
-def _proof(decided: Decided, platform: Platform, secret: Obj | None) -> Obj:
+def _proof(decided: Decided, platform: Platform, secret: Obj | None, files: str) -> Obj:
     if platform.push.source is None or not raw(secret, "source.key"):
         return {}
     spec = decided.push.spec
     found = {
         "url": platform.push.source.url,
         "seller": decided.seller.spec.id,
-        "keyFile": f"{objects.SECRET}/source.key",
-        "caFile": f"{objects.SECRET}/source-ca.crt" if raw(secret, "source-ca.crt") else None,
+        "keyFile": f"{files}/source.key",
+        "caFile": f"{files}/source-ca.crt" if raw(secret, "source-ca.crt") else None,
         "historyDays": spec.history.days,
         "maxRowsPerSecond": spec.history.max_rows_per_second,
         "repair": spec.audit.repair,
@@ -277,13 +377,16 @@ def _proof(decided: Decided, platform: Platform, secret: Obj | None) -> Obj:
     return {"proof": found}
 
 
-def _gone(push: PushSubscription, observed: Observed, now: datetime) -> Plan:
+def _gone(push: PushSubscription, observed: Observed, now: datetime, platform: Platform) -> Plan:
     """First the worker stops, then its place on the bus and its login go. The tables stay: they are the seller's."""
     name, namespace = push.metadata.name, push.metadata.namespace
     facts = Facts.of(observed)
     consumer = names.consumer(namespace, name)
     if observed.child(DEPLOYMENT, objects.object_name(name), namespace) is not None:
         return Plan(conditions=progressing(Reason.DELETING, "the worker is being stopped"))
+    if (stands := _place(push, observed, now, platform)) is not None:
+        conditions = progressing(Reason.DELETING, "the worker is being stopped, in the platform's pool")
+        return Plan(conditions=conditions, actions=shared.leave(stands), next=now + shared.SOON)
     if push.metadata.annotations.get(CONFIRM) == name:
         message = f"let go of as confirmed; consumer {consumer} may remain on the bus"
         return Plan(conditions=progressing(Reason.DELETING, message), released=True)

@@ -27,7 +27,7 @@ from cairn.bus.connection import connect as connect_bus
 from cairn.bus.nkeys import KeyPair
 from cairn.bus.verdict import Verdict
 from cairn.engine.kind import Io, Observed
-from cairn.push import decide, names, objects
+from cairn.push import decide, names, objects, retention
 from cairn.push.servers import BusServers
 from cairn.sql.errors import SqlError
 from cairn.sql.postgresql import Target
@@ -156,13 +156,15 @@ async def _facts(
     owner = decide.seller(push, observed)
     shops = decide.shops(push, owner) if not isinstance(owner, tuple) else {}
     secret = observed.child(SECRET, objects.object_name(push.metadata.name), push.metadata.namespace)
+    datasets = tuple(known[name] for name in sorted(set(push.spec.datasets)) if name in known)
     asked = Asked(
         target.database,
-        tuple(known[name] for name in sorted(set(push.spec.datasets)) if name in known),
+        datasets,
         shops if isinstance(shops, dict) else {},
         names.login(push.metadata.namespace, push.metadata.name, rds.spec.traits.longest_login),
         text(secret, "password"),
         tuple(names.reader(source) for source in read_by(rds, target.database)),
+        tuple(retention.expiring(push, datasets)),
     )
     found = await engine(rds.spec.engine).look(target, asked)
     return {

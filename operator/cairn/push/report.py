@@ -20,9 +20,15 @@ from cairn.push.facts import Facts
 
 
 def conditions(
-    push: PushSubscription, database: Database, observed: Observed, facts: Facts, *, working: bool
+    push: PushSubscription,
+    database: Database,
+    observed: Observed,
+    facts: Facts,
+    trouble: tuple[Condition, ...],
+    *,
+    working: bool,
 ) -> tuple[Condition, ...]:
-    """working: tables, login or consumer are still to be made"""
+    """trouble: what the worker lacks; working: tables, login or consumer are still to be made"""
     extra = []
     # while the database can't be asked, what was there last is not gone
     if count := facts.database.get("quarantined") if facts.database else push.status.quarantined:
@@ -40,11 +46,11 @@ def conditions(
     if weak := facts.database.get("weak"):
         message = f"{', '.join(weak)}: a commit that was answered can be lost"
         extra.append(Condition("DurabilityWeak", True, Reason.DURABILITY_WEAK, message))
-    return (*_state(push, database, observed, facts, working=working), *extra)
+    return (*_state(push, database, facts, trouble, working=working), *extra)
 
 
 def _state(
-    push: PushSubscription, database: Database, observed: Observed, facts: Facts, *, working: bool
+    push: PushSubscription, database: Database, facts: Facts, trouble: tuple[Condition, ...], *, working: bool
 ) -> tuple[Condition, ...]:
     if database.stopped:
         return ready(f"SellerRDS {database.rds.metadata.name} is stopped: records wait on the bus", Reason.STOPPED)
@@ -62,7 +68,7 @@ def _state(
         return progressing(Reason.PROGRESSING, "tables, login and consumer are being made")
     if push.spec.paused:
         return ready("paused: records wait on the bus", Reason.PAUSED)
-    return _worker_trouble(push, observed) or ready()
+    return trouble or ready()
 
 
 def calendar(change: Resize | None, waits: Sequence[str], asked: Asked) -> tuple[Condition, ...]:
@@ -79,14 +85,15 @@ def calendar(change: Resize | None, waits: Sequence[str], asked: Asked) -> tuple
 
 def newest(observed: Observed) -> Obj | None:
     """The worker's pod; while one makes room for the next, the next."""
-    live = [pod for pod in _pods(observed) if not pods.terminating(pod)]
+    live = [pod for pod in pods_of(observed) if not pods.terminating(pod)]
     return live[-1] if live else None
 
 
-def _worker_trouble(push: PushSubscription, observed: Observed) -> tuple[Condition, ...]:
+def worker_trouble(push: PushSubscription, observed: Observed) -> tuple[Condition, ...]:
+    """Of one with a pod of its own."""
     name, namespace = push.metadata.name, push.metadata.namespace
     deployment = observed.child(DEPLOYMENT, objects.object_name(name), namespace)
-    live = _pods(observed)
+    live = pods_of(observed)
     if any(pods.is_ready(pod) for pod in live) and not _outdated(deployment):
         return ()
     failure = pods.condition(deployment, "ReplicaFailure")
@@ -107,7 +114,7 @@ def _outdated(deployment: Obj | None) -> bool:
     return not seen or int(status.get("updatedReplicas") or 0) < int((live.get("spec") or {}).get("replicas") or 0)
 
 
-def _pods(observed: Observed) -> list[Obj]:
+def pods_of(observed: Observed) -> list[Obj]:
     """The worker's pods, oldest first."""
     found = [obj for ref, obj in observed.children.items() if ref.resource == POD]
     return sorted(found, key=lambda pod: (str(pod["metadata"].get("creationTimestamp")), pod["metadata"]["name"]))
@@ -129,9 +136,16 @@ def status(push: PushSubscription, consumer: str, observed: Observed, facts: Fac
     return found
 
 
-def sold(push: PushSubscription, observed: Observed, asked: Asked, size: Limits | None, charge: Charge) -> Obj:
-    """How big it is, will be, and what that costs. size: of the plan in force"""
-    running = limits(pods.container_status(newest(observed)))
+def sold(
+    push: PushSubscription,
+    observed: Observed,
+    asked: Asked,
+    size: Limits | None,
+    charge: Charge,
+    reserved: Limits | None,
+) -> Obj:
+    """How big it is, will be, and what that costs. size: of the plan in force; reserved: in the platform's pool"""
+    running = reserved or limits(pods.container_status(newest(observed)))
     before = push.status.plan.current if push.status.plan else None
     current = asked.capacity.plan if running and running == size else before
     plan = plan_status(asked, asked.who.base_plan, current)
@@ -143,7 +157,7 @@ def kept(push: PushSubscription, observed: Observed) -> Obj:
     """What was said before and can't be seen at the moment stays said; the worker is always as it is now."""
     unsaid = {"conditions", "observed_generation", "worker"}
     found: Obj = push.status.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=unsaid)
-    live = _pods(observed)
+    live = pods_of(observed)
     if live:
         restarts = sum(int(pods.container_status(pod).get("restartCount") or 0) for pod in live)
         found["worker"] = {"ready": any(pods.is_ready(pod) for pod in live), "restarts": restarts}

@@ -39,6 +39,7 @@ PASSING = (
     asyncpg.TransactionRollbackError,
     asyncpg.InsufficientResourcesError,
     asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InvalidCachedStatementError,  # the table has got, or lost, a column: a new session asks anew
 )
 """Connect again and go on. Anything else is the handler's or the owner's to mend, and ends `run`."""
 

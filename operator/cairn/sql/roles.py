@@ -110,14 +110,34 @@ async def grant_reader(conn: Connection, database: str, role: str) -> None:
             await conn.execute(f"ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT SELECT ON TABLES TO {who}")
 
 
-async def grant_push(conn: Connection, database: str, role: str, tables: tuple[str, ...]) -> None:
-    """In the database of this session: `role` writes the pushed tables (SELECT, INSERT, UPDATE, TEMP), no schema."""
+async def may_delete(conn: Connection, role: str) -> set[str]:
+    """Tables of sys_info whose owner lets this role delete rows."""
+    found = await conn.fetch(
+        "SELECT DISTINCT c.relname FROM pg_catalog.pg_class c, pg_catalog.aclexplode(c.relacl) a"
+        " WHERE c.relnamespace = pg_catalog.to_regnamespace('sys_info') AND a.privilege_type = 'DELETE'"
+        " AND a.grantor = c.relowner AND a.grantee = pg_catalog.to_regrole(pg_catalog.quote_ident($1))",
+        role,
+    )
+    return {row[0] for row in found}
+
+
+async def grant_push(
+    conn: Connection, database: str, role: str, tables: tuple[str, ...], expiring: tuple[str, ...] = ()
+) -> None:
+    """In the database of this session: `role` writes the pushed tables (SELECT, INSERT, UPDATE, TEMP), no schema.
+
+    expiring: those out of which it may delete; out of all others it may not.
+    """
     who = identifier(role)
     async with conn.transaction():
         await conn.execute(f"GRANT CONNECT, TEMPORARY ON DATABASE {identifier(database)} TO {who}")
         await conn.execute(f"GRANT USAGE ON SCHEMA sys_info TO {who}")
-        for table in (*tables, "jdp_quarantine", "jdp_audit", "jdp_backfill"):
+        for table in (*tables, "jdp_quarantine", "jdp_audit", "jdp_backfill", "jdp_retention"):
             await conn.execute(f"GRANT SELECT, INSERT, UPDATE ON {qualified('sys_info', table)} TO {who}")
+        for table in await may_delete(conn, role) - set(expiring):
+            await conn.execute(f"REVOKE DELETE ON {qualified('sys_info', table)} FROM {who}")
+        for table in expiring:
+            await conn.execute(f"GRANT DELETE ON {qualified('sys_info', table)} TO {who}")
         await conn.execute(f"GRANT SELECT, UPDATE ON sys_info.jdp_cursor, sys_info.jdp_request TO {who}")
 
 

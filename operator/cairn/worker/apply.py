@@ -11,8 +11,9 @@ import logging
 import random
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from cairn.sql.push.engine import PushWriter
 from cairn.sql.push.fault import Fault
@@ -63,6 +64,8 @@ class Applier:
     """For one lane. `held` says why the lane is held, None while it runs; `tried` is when an attempt last ended.
 
     mended: set at first, and when a lane that the safety valve held runs again: what was refused deserves another try
+    doubted: what the proof found before this moment may be so no more; aware, None before there was any doubt. Whoever
+    keeps the proof is told by on_doubt
     """
 
     def __init__(self, dataset: str, sink: PushWriter, lane: LaneMetrics, metrics: Metrics) -> None:
@@ -74,6 +77,8 @@ class Applier:
         self.mended = asyncio.Event()
         self.mended.set()
         self._too_many = False
+        self.doubted: datetime | None = None
+        self.on_doubt: Callable[[], None] = lambda: None
 
     @property
     def writing_seconds(self) -> float:
@@ -137,10 +142,20 @@ class Applier:
     async def _write(self, rows: Sequence[Row], poison: Sequence[Poison]) -> Written:
         self._begun = time.monotonic()
         try:
-            return await self._sink.write(rows, poison)
+            written = await self._sink.write(rows, poison)
         finally:
             self._writing_seconds += time.monotonic() - self._begun
             self._begun = 0.0
+        if written.fell_back:
+            log.error("%s: the database lacks what it had committed: every hour is compared again", self._dataset)
+            self._lane.fell_back.inc()
+            self.doubt()
+        return written
+
+    def doubt(self) -> None:
+        """Database or bus lost what they had: compare everything again."""
+        self.doubted = datetime.now(UTC)
+        self.on_doubt()
 
     def _refuse(self, row: Row, poison: Sequence[Poison], error: Exception, work: _Work) -> None:
         now = time.monotonic()

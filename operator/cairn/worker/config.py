@@ -86,7 +86,10 @@ class ProofConfig(_Setting):
 
 
 class WorkerConfig(_Setting):
-    """subscription: namespace/name, for logs and metrics. shops: nick by id; records of any other are quarantined."""
+    """subscription: namespace/name, for logs and metrics. shops: nick by id; records of any other are quarantined.
+
+    retention_days: how long records of datasets that expire are kept; 0 is for ever
+    """
 
     subscription: str
     bus: BusConfig
@@ -94,6 +97,7 @@ class WorkerConfig(_Setting):
     datasets: Annotated[tuple[Dataset, ...], Field(min_length=1)]
     shops: Annotated[dict[str, str], Field(min_length=1)]
     proof: ProofConfig | None = None
+    retention_days: Annotated[int, Field(ge=0)] = 0
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 9090
     budget_bytes: Annotated[int, Field(ge=4 * 1024 * 1024)] = 32 * 1024 * 1024
     """Bytes of messages that may be in memory at a time; the process needs about four times as much."""

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 from cairn.api.dataset import Dataset, StoredColumn
 from cairn.api.record import BadRecordError, number, peeker, seconds, wall_clock
+from cairn.bus.interface import Message
 from cairn.bus.pack import BadPackError, Pack, Record, decode, digest
-from cairn.bus.pull import Message
 from cairn.sql.push.rows import Order, Poison, Row
 
 WHOLE = -1

@@ -15,9 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import nan
 
-from nats.errors import Error as NatsError
-
-from cairn.bus.pull import Message, Puller
+from cairn.bus.connection import BusError
+from cairn.bus.interface import Message, Reader
 from cairn.sql.push.rows import Poison, Row
 from cairn.worker.apply import Applier, Total
 from cairn.worker.decode import Decoded, Decoder, Place
@@ -32,11 +31,11 @@ QUICK_SECONDS, SLOW_SECONDS = 0.25, 1.0
 
 @dataclass(slots=True, eq=False)
 class Held:
-    """A message that has not been acknowledged. `puller`: whom it came from, and who can acknowledge it."""
+    """A message that has not been acknowledged. `reader`: whom it came from, and who can acknowledge it."""
 
     message: Message
     size: int
-    puller: Puller
+    reader: Reader
     place: Place
 
 
@@ -258,10 +257,10 @@ class Lane:
         try:
             for held in helds:
                 try:
-                    await held.puller.acknowledge((held.message,))
+                    await held.reader.acknowledge((held.message,))
                     self._lane.acked.inc()
-                except (NatsError, OSError) as error:  # its connection is gone; others of the batch came over a new one
-                    lost = type(error).__name__
+                except BusError as error:  # its connection is gone; others of the batch came over a new one
+                    lost = str(error)
         finally:
             self._budget.free(helds)
         if lost:

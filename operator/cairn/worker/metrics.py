@@ -31,6 +31,7 @@ class LaneMetrics:
     commit: Histogram
     batch: Histogram
     breaker: Gauge
+    fell_back: Counter
     late: Gauge
     writing: Gauge
 
@@ -76,6 +77,7 @@ class Metrics:
         self._quarantined = self._counter("quarantined", "Records put into quarantine", (*names, "reason"))
         text = "What Operations asked for: done, failed, or interrupted and to be gone on with"
         self._requests = self._counter("requests", text, (*names[:1], "action", "state"))
+        self._expired = self._counter("retention_rows", "Rows deleted because they are older than kept", names)
         self._truncated = self._counter("truncated_columns", "Values cut to their column's length", names)
         self._acked = self._counter("acked", "Messages acknowledged", names)
         self._redelivered = self._counter("redelivered", "Messages delivered more than once", names)
@@ -84,6 +86,8 @@ class Metrics:
         self._commit = self._histogram("commit_seconds", "One batch, from BEGIN to COMMIT", COMMIT)
         self._batch = self._histogram("batch_rows", "Records of a committed batch", SIZES)
         self._breaker = self._gauge("breaker_state", "1 while the database must be mended first", names)
+        text = "Times that the database lacked what it had committed"
+        self._fell_back = self._counter("fell_back", text, names)
         self.inflight = self._gauge("inflight_bytes", "Messages in memory", names[:1]).labels(subscription)
         self.pending = self._gauge(
             "lag_messages", "Messages not written yet, as the bus says; NaN while it says nothing", names[:1]
@@ -120,12 +124,17 @@ class Metrics:
             commit=self._commit.labels(*at),
             batch=self._batch.labels(*at),
             breaker=self._breaker.labels(*at),
+            fell_back=self._fell_back.labels(*at),
             late=self._late.labels(*at),
             writing=self._writing.labels(*at),
         )
 
     def quarantined(self, dataset: str, reason: str) -> None:
         self._quarantined.labels(self._subscription, dataset, reason).inc()
+
+    def expired(self, dataset: str, rows: int) -> None:
+        """Retention took so many rows out."""
+        self._expired.labels(self._subscription, dataset).inc(rows)
 
     def requested(self, action: str, state: str) -> None:
         """A request of an Operation was carried out, could not be, or was interrupted."""

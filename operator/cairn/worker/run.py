@@ -6,7 +6,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 from aiohttp import web
 
@@ -29,6 +31,7 @@ from cairn.worker.proof.sides import Feed
 from cairn.worker.proof.source import SourceError
 from cairn.worker.proof.statistics import Statistics
 from cairn.worker.replay import Replay
+from cairn.worker.retention import Retention
 from cairn.worker.service import Worker
 
 log = logging.getLogger(__name__)
@@ -113,19 +116,39 @@ def assemble(config: WorkerConfig) -> tuple[Worker, Metrics]:
     return Worker(config, lanes, budget, metrics), metrics
 
 
-async def serve(config: WorkerConfig, host: str = "0.0.0.0") -> None:  # noqa: S104 -- the kubelet and Prometheus ask the pod's address
-    """Until SIGTERM or SIGINT; then finish what is being written, acknowledge it, and give the rest back."""
+def _end_with_parent(worker: Worker) -> None:
+    """Standard input holds nothing, and ends when whoever holds its other end does."""
+    loop = asyncio.get_running_loop()
+
+    def gone() -> None:
+        loop.remove_reader(sys.stdin)
+        worker.stop()
+
+    loop.add_reader(sys.stdin, gone)
+
+
+async def serve(config: WorkerConfig, host: str = "0.0.0.0", socket: Path | None = None) -> None:  # noqa: S104 -- the kubelet and Prometheus ask the pod's address
+    """Until SIGTERM or SIGINT; then finish what is being written, acknowledge it, and give the rest back.
+
+    socket: where to serve instead, for the program that started this one; the worker ends with it.
+    """
     worker, metrics = assemble(config)
     proof, proven = config.proof, metrics.proof() if config.proof else None
     asked = statistics(config, proof, worker.lanes, proven) if proof and proven else None
     runner = web.AppRunner(application(worker, metrics, asked), access_log=None)
     await runner.setup()
-    await web.TCPSite(runner, host, config.metrics_port).start()
+    site = web.UnixSite(runner, str(socket)) if socket else web.TCPSite(runner, host, config.metrics_port)
+    await site.start()
     loop = asyncio.get_running_loop()
+    if socket:
+        _end_with_parent(worker)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, worker.stop)
     log.info("%s: datasets %s", config.subscription, ", ".join(dataset.name for dataset in config.datasets))
     beside = [asyncio.create_task(retry(config, worker.lanes), name="retry")]
+    if config.retention_days:
+        kept = Retention(config.retention_days, config.datasets, config.shops, book(config), metrics)
+        beside.append(asyncio.create_task(kept.run(), name="retention"))
     if proof and proven:
         beside.append(asyncio.create_task(prove(config, proof, worker.lanes, proven, metrics.requested), name="proof"))
     else:

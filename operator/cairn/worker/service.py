@@ -15,9 +15,10 @@ from math import nan
 
 from nats.errors import Error as NatsError
 
-from cairn.bus.admin import ACK_WAIT_SECONDS, ConsumerFacts
+from cairn.bus.admin import ACK_WAIT_SECONDS
 from cairn.bus.connection import BusError, Client, connect
-from cairn.bus.pull import MIN_ROOM, Message, Puller
+from cairn.bus.interface import ConsumerFacts, Message, Reader
+from cairn.bus.pull import MIN_ROOM, Puller
 from cairn.worker.config import WorkerConfig
 from cairn.worker.decode import Place
 from cairn.worker.lane import Budget, Held, Lane
@@ -42,8 +43,9 @@ class Worker:
     def __init__(self, config: WorkerConfig, lanes: Mapping[str, Lane], budget: Budget, metrics: Metrics) -> None:
         self._config, self._lanes, self._budget, self._metrics = config, lanes, budget, metrics
         self._stopping = asyncio.Event()
-        self._puller: Puller | None = None
+        self._reader: Reader | None = None
         self._foreign: set[str] = set()
+        self._epoch = 0
         self._pace = Pace()
         metrics.unreachable("bus").set_function(lambda: not self._pulling)
         metrics.unreachable("database").set_function(lambda: bool(self.held()))
@@ -63,7 +65,7 @@ class Worker:
 
     @property
     def _pulling(self) -> bool:
-        return self._puller is not None and self._puller.connected
+        return self._reader is not None and self._reader.connected
 
     def stuck(self) -> str | None:
         """Why a restart would help; None while each lane that has work ends an attempt now and then."""
@@ -99,48 +101,53 @@ class Worker:
                 continue
             try:
                 await self._pull(client)
-            except (BusError, NatsError, OSError) as error:
+            except BusError as error:
                 log.warning("bus: %s", error)
             finally:
-                puller, self._puller = self._puller, None
+                reader, self._reader = self._reader, None
                 self._metrics.pending.set(nan)  # nobody knows while the bus is away
                 self._metrics.drain.set(nan)
-                await asyncio.shield(self._leave(client, puller))
+                await asyncio.shield(self._leave(client, reader))
             # once it has left: what went back has this long to be written by the worker that took over, or the two
             # would take it from each other for ever
             await asyncio.sleep(RETRY_SECONDS)
 
-    async def _leave(self, client: Client, puller: Puller | None) -> None:
+    async def _leave(self, client: Client, reader: Reader | None) -> None:
         """What nobody fetched goes back at once, and when stopping also what was not begun: the next need not wait."""
-        with suppress(NatsError, OSError, TimeoutError):
-            if puller is not None and client.is_connected:
+        with suppress(BusError, NatsError, OSError, TimeoutError):
+            if reader is not None and client.is_connected:
                 async with asyncio.timeout(5):
-                    await puller.drain()
+                    await reader.drain()
                     if self._stopping.is_set():
-                        await puller.give_back(held.message for held in self._budget.held if held.puller is puller)
+                        await reader.give_back(held.message for held in self._budget.held if held.reader is reader)
                     await client.flush()
         with suppress(NatsError, OSError):
             await client.close()
 
     async def _pull(self, client: Client) -> None:
         config = self._config.bus
-        puller = Puller(client, config.stream, config.consumer)
+        reader = Puller(client, config.stream, config.consumer)
         asked_us = time.time_ns() // 1000
-        facts = await puller.start()
+        facts = await reader.start()
         if not facts.epoch:
             raise BusError(f"consumer {config.consumer} does not say when its stream was made: it is not Cairn's")
         log.info("bus: consumer %s, %d messages pending", config.consumer, facts.pending)
-        self._puller, self._foreign = puller, set()
+        if self._epoch not in (0, facts.epoch):
+            log.error("bus: the stream was made anew, and what waited on the one before is gone with it")
+            for lane in self._lanes.values():
+                lane.applier.doubt()
+        self._epoch = facts.epoch
+        self._reader, self._foreign = reader, set()
         for lane in self._lanes.values():
             lane.through_us = 0  # what was handed out before comes again, older than what was committed last
         self._caught_up(facts, asked_us)
         self._metrics.pending.set(facts.pending + facts.unacknowledged)
         while True:
             room = await self._budget.room(MIN_ROOM, MAX_MESSAGES)
-            for message in await puller.fetch(MAX_MESSAGES - len(self._budget.held), room):
-                self._offer(message, puller, facts.epoch)
+            for message in await reader.fetch(MAX_MESSAGES - len(self._budget.held), room):
+                self._offer(message, reader, facts.epoch)
 
-    def _offer(self, message: Message, puller: Puller, epoch: int) -> None:
+    def _offer(self, message: Message, reader: Reader, epoch: int) -> None:
         for idle in self._lanes.values():
             if not idle.busy:
                 idle.reached(message.stored_us)  # the bus hands out in order: nothing older is left for it
@@ -149,7 +156,7 @@ class Worker:
             self._leave_alone(message.subject)
             return
         place = Place(self._config.bus.stream, epoch, message.stream_seq)
-        held = Held(message, len(message.data), puller, place)
+        held = Held(message, len(message.data), reader, place)
         self._budget.take(held)
         self._metrics.inflight.set(self._budget.bytes)
         lane.offer(held)
@@ -170,11 +177,11 @@ class Worker:
         while True:
             await asyncio.sleep(KEEP_SECONDS)
             for held in list(self._budget.held):
-                with suppress(NatsError, OSError):  # what came over a connection that is gone can't be kept
-                    await held.puller.keep((held.message,))
-            with suppress(BusError, NatsError, OSError):
-                if self._puller is not None:
-                    await self._look(self._puller)
+                with suppress(BusError):  # what came over a connection that is gone can't be kept
+                    await held.reader.keep((held.message,))
+            with suppress(BusError):
+                if self._reader is not None:
+                    await self._look(self._reader)
 
     def _caught_up(self, facts: ConsumerFacts, asked_us: int) -> None:
         """Everything that was published before the bus was asked is committed."""
@@ -182,16 +189,16 @@ class Worker:
             for lane in self._lanes.values():
                 lane.through_us = max(lane.through_us, asked_us)
 
-    async def _look(self, puller: Puller) -> None:
+    async def _look(self, reader: Reader) -> None:
         asked_us = time.time_ns() // 1000
-        facts = await puller.info()
+        facts = await reader.info()
         self._caught_up(facts, asked_us)
         self._metrics.pending.set(facts.pending + facts.unacknowledged)
         self._measure(facts.pending + facts.unacknowledged)
-        self._metrics.stalls.inc(puller.stalls)
-        puller.stalls = 0
+        self._metrics.stalls.inc(reader.stalls)
+        reader.stalls = 0
         if self._foreign - set(facts.filter_subjects):
-            puller.give_up("the consumer was narrowed; what it delivered before counts as unacknowledged")
+            reader.give_up("the consumer was narrowed; what it delivered before counts as unacknowledged")
 
     def _measure(self, backlog: int) -> None:
         writing = {name: lane.applier.writing_seconds for name, lane in self._lanes.items()}

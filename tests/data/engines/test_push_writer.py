@@ -90,14 +90,26 @@ class BlindWriter(Writer):
         return {}
 
 
-@pytest.fixture(params=[Writer, BlindWriter])
+class Loader(Writer):
+    """Has the server load however few rows."""
+
+    LOADED_FROM = 1
+
+
+class BlindLoader(BlindWriter):
+    LOADED_FROM = 1
+
+
+@pytest.fixture(params=[Writer, BlindWriter, Loader, BlindLoader])
 def world(mysql: MySQL, login: Target, request: pytest.FixtureRequest) -> Iterator[Any]:
     """Run batches from an empty table, and say what stands then."""
     loop = asyncio.new_event_loop()
 
     async def prepare() -> tuple[Session, Writer]:
         await MySQLPush().settle(mysql.admin, ASKED)
-        return await connect(mysql.admin), request.param(lambda: login, TRADES)
+        admin = await connect(mysql.admin)
+        await admin.execute("SET GLOBAL local_infile = ON")
+        return admin, request.param(lambda: login, TRADES)
 
     session, writer = loop.run_until_complete(prepare())
 
@@ -356,7 +368,7 @@ async def test_session_that_ended_by_itself_is_ended(mysql: MySQL, session: Sess
 
 async def test_look_tells_what_the_book_says(mysql: MySQL, login: Target, session: Session) -> None:
     look, step = MySQLPush().look, timedelta(hours=1)
-    assert (await look(mysql.admin, ASKED)).proof == {"proof": None, "history": None}
+    assert (await look(mysql.admin, ASKED)).proof == {"proof": None, "history": None, "retention": None}
     ledger = MySQLPush().ledger(lambda: login, "test")
     window = Window("jdp_tb_trade", "1", BASE, BASE + step, 9, 8, 1, 2, 3, 4, 0, 5, True, datetime.now(UTC))
     later = [window._replace(start=BASE + hours * step, end=BASE + (hours + 1) * step) for hours in range(1, 30)]
@@ -378,7 +390,7 @@ async def test_look_tells_what_the_book_says(mysql: MySQL, login: Target, sessio
     both = await look(mysql.admin, replace(ASKED, shops={"1": "taobao001", "2": "taobao002"}))
     assert both.proof["history"] == {"since": "2026-11-11T00:00:00", "records": 14, "complete": False}
     for nobody in (replace(ASKED, shops={}), replace(ASKED, datasets=())):
-        assert (await look(mysql.admin, nobody)).proof == {"proof": None, "history": None}
+        assert (await look(mysql.admin, nobody)).proof == {"proof": None, "history": None, "retention": None}
     await session.execute("DROP TABLE sys_info.jdp_backfill")
     assert (await look(mysql.admin, ASKED)).proof == {}
     await ledger.close()
@@ -469,3 +481,60 @@ async def test_requests_are_asked_for_once_noted_and_answered(
         ("4", "discarded", "BAD_JSON", None, "operation uid-1"),
         ("5", "discarded", "BAD_JSON", "taobao001", "operation uid-1"),
     ]
+
+
+@pytest_asyncio.fixture
+async def loader(login: Target, session: Session) -> AsyncIterator[Loader]:
+    ((before,),) = await session.fetch("SELECT @@GLOBAL.local_infile")
+    await session.execute("SET GLOBAL local_infile = ON")
+    yield Loader(lambda: login, TRADES)
+    await session.execute("SET GLOBAL local_infile = %s", (before,))
+
+
+async def test_loaded_record_stands_byte_for_byte(loader: Loader, session: Session) -> None:
+    texts = ["\t", "\n", "\r\n", "\\", "\\N", "N", "NULL", "\0", "😀\\\t\n\0\\n", "", "'\"", "\x1a", "\\\\t", "x\\"]
+    await loader.write([row(key, Version(1, 1, "aa"), text) for key, text in enumerate(texts)], ())
+    assert {key: found[3] for key, found in (await there(session)).items()} == dict(enumerate(texts))
+    await loader.close()
+
+
+async def test_row_that_does_not_fit_is_refused_and_not_cut(loader: Loader, session: Session) -> None:
+    await session.execute("ALTER TABLE sys_info.jdp_tb_trade MODIFY status varchar(1)")
+    with pytest.raises(WriteError) as refused:
+        await loader.write([row(1, Version(1, 1, "aa"), "a"), row(2, Version(1, 1, "aa"), "long")], ())
+    assert refused.value.kind is Fault.DESTINATION
+    assert await there(session) == {}
+    await session.execute("ALTER TABLE sys_info.jdp_tb_trade ADD CONSTRAINT low CHECK (tid < 1000)")
+    with pytest.raises(WriteError) as refused:
+        await loader.write([row(1, Version(1, 1, "aa"), "a"), row(1000, Version(1, 1, "aa"), "a")], ())
+    assert refused.value.kind is Fault.ROW
+    assert await there(session) == {}
+    assert (await loader.write([row(1, Version(1, 1, "aa"), "a")], ())).inserted == 1
+    await loader.close()
+
+
+async def test_server_that_keeps_its_warnings_to_itself_cuts_nothing(loader: Loader, session: Session) -> None:
+    ((before,),) = await session.fetch("SELECT @@GLOBAL.max_error_count")
+    await session.execute("SET GLOBAL max_error_count = 0")
+    try:
+        await session.execute("ALTER TABLE sys_info.jdp_tb_trade MODIFY status varchar(1)")
+        with pytest.raises(WriteError):
+            await loader.write([row(1, Version(1, 1, "aa"), "a"), row(2, Version(1, 1, "aa"), "long")], ())
+        assert await there(session) == {}
+    finally:
+        await session.execute("SET GLOBAL max_error_count = %s", (before,))
+        await loader.close()
+
+
+async def test_server_that_loads_no_more_is_written_to_by_rows(
+    loader: Loader, session: Session, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert (await loader.write([row(1, Version(1, 1, "aa"))], ())).inserted == 1
+    await session.execute("SET GLOBAL local_infile = OFF")
+    assert (await loader.write([row(2, Version(1, 1, "aa"))], ())).inserted == 1
+    await loader.close()
+    with caplog.at_level("INFO", "cairn"):
+        assert (await loader.write([row(3, Version(1, 1, "aa"))], ())).inserted == 1
+    assert "trades: new rows go by INSERT, more slowly, because of local_infile = OFF" in caplog.text
+    assert set(await there(session)) == {1, 2, 3}
+    await loader.close()

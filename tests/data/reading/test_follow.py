@@ -173,6 +173,20 @@ async def test_reader_beside_three_writers_of_the_same_orders_misses_none(
     assert await missed(conn) == []
 
 
+async def test_reader_goes_on_when_the_table_gets_a_column(database: Target, conn: Connection, follower: Any) -> None:
+    """PostgreSQL refuses a statement that was prepared for the columns before."""
+    task = await follower(poll_seconds=0.01)
+    writer = Writer(lambda: database, DATASET, "test")
+    await writer.write([row(1, Version(1, 1, "aa"), "x")], ())
+    await caught_up(conn)
+    await conn.execute("ALTER TABLE sys_info.jdp_tb_trade ADD COLUMN mine text")
+    await writer.write([row(2, Version(1, 1, "aa"), "x")], ())
+    await caught_up(conn)
+    await writer.close()
+    assert not task.done()
+    assert await missed(conn) == []
+
+
 async def test_reader_begins_with_the_rows_from_before_cairn(database: Target, conn: Connection, follower: Any) -> None:
     await conn.execute(
         "INSERT INTO sys_info.jdp_tb_trade (tid, jdp_hashcode) SELECT n, 'old' FROM generate_series(-20, 180) n"

@@ -83,7 +83,7 @@ def test_schema_of_cairn_takes_declared_datasets_and_refuses_wrong_ones() -> Non
 
 def test_rules_table_gives_a_reason_for_each_and_no_wildcard() -> None:
     table = values(CHARTS / "cairn" / "files" / "rbac.yaml")
-    assert set(table) == {"cluster", "sellerNamespace", "appNamespace", "images", "own"}
+    assert set(table) == {"cluster", "sellerNamespace", "appNamespace", "images", "own", "pool"}
     for rule in (rule for rules in table.values() for rule in rules):
         assert set(rule) <= {"group", "resources", "names", "verbs", "why"}
         assert rule["why"]

@@ -95,6 +95,14 @@ CREATE TABLE [dbo].[jdp_request] (
 GO
 CREATE INDEX [jdp_request_open] ON [dbo].[jdp_request] (subscription, state, asked_at)
 GO
+CREATE TABLE [dbo].[jdp_retention] (
+  table_name varchar(64) COLLATE Latin1_General_BIN2 NOT NULL,
+  shop_id nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL,
+  horizon datetime2(0) NOT NULL,
+  rows_taken bigint NOT NULL DEFAULT 0,
+  PRIMARY KEY (table_name, shop_id)
+)
+GO
 INSERT INTO [dbo].[jdp_schema_version] (version, name) VALUES (%s, %s)
 GO
 BEGIN TRANSACTION; DELETE FROM [dbo].[jdp_made] WHERE kind = %s AND name = %s; INSERT INTO [dbo].[jdp_made] (kind, name, digest) VALUES (%s, %s, %s); COMMIT TRANSACTION
@@ -123,7 +131,9 @@ BEGIN TRANSACTION
 GO
 INSERT INTO [dbo].[jdp_quarantine] (topic, object_key, seller_nick, stream, stream_seq, member_no, reason, error_code, error_text, payload) SELECT v.topic, v.object_key, v.seller_nick, v.stream, v.stream_seq, v.member_no, v.reason, v.error_code, v.error_text, v.payload FROM (VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)) AS v (topic, object_key, seller_nick, stream, stream_seq, member_no, reason, error_code, error_text, payload) WHERE NOT EXISTS (SELECT 1 FROM [dbo].[jdp_quarantine] AS q WITH (UPDLOCK, HOLDLOCK) WHERE q.stream = v.stream COLLATE Latin1_General_BIN2 AND q.stream_seq = v.stream_seq AND q.member_no = v.member_no); SELECT @@ROWCOUNT AS n
 GO
-UPDATE [dbo].[jdp_cursor] SET seq = seq + %s, ts = CASE WHEN DATEADD(microsecond, %s, ts) > CAST(DATEADD(hour, 8, SYSUTCDATETIME()) AS datetime2(6)) THEN DATEADD(microsecond, %s, ts) ELSE CAST(DATEADD(hour, 8, SYSUTCDATETIME()) AS datetime2(6)) END OUTPUT INSERTED.seq, INSERTED.ts WHERE table_name = %s
+SELECT seq FROM [dbo].[jdp_cursor] WHERE table_name = %s
+GO
+UPDATE [dbo].[jdp_cursor] SET seq = CASE WHEN seq > %s THEN seq ELSE %s END + %s, ts = CASE WHEN DATEADD(microsecond, %s, ts) > CAST(DATEADD(hour, 8, SYSUTCDATETIME()) AS datetime2(6)) THEN DATEADD(microsecond, %s, ts) ELSE CAST(DATEADD(hour, 8, SYSUTCDATETIME()) AS datetime2(6)) END OUTPUT INSERTED.seq, INSERTED.ts WHERE table_name = %s
 GO
 COMMIT TRANSACTION
 GO
@@ -165,15 +175,21 @@ GRANT SELECT, INSERT, UPDATE ON OBJECT::[dbo].[jdp_audit] TO [push1]
 GO
 GRANT SELECT, INSERT, UPDATE ON OBJECT::[dbo].[jdp_backfill] TO [push1]
 GO
+GRANT SELECT, INSERT, UPDATE ON OBJECT::[dbo].[jdp_retention] TO [push1]
+GO
 GRANT SELECT, UPDATE ON OBJECT::[dbo].[jdp_cursor] TO [push1]
 GO
 GRANT SELECT, UPDATE ON OBJECT::[dbo].[jdp_request] TO [push1]
+GO
+REVOKE DELETE ON OBJECT::[dbo].[jdp_tb_trade] FROM [push1]
 GO
 GRANT SELECT ON OBJECT::[dbo].[jdp_tb_trade] TO [reader1]
 GO
 GRANT SELECT ON OBJECT::[dbo].[jdp_audit] TO [reader1]
 GO
 GRANT SELECT ON OBJECT::[dbo].[jdp_backfill] TO [reader1]
+GO
+GRANT SELECT ON OBJECT::[dbo].[jdp_retention] TO [reader1]
 GO
 GRANT SELECT ON SCHEMA::[platform] TO [reader1]
 GO
@@ -197,11 +213,21 @@ INSERT INTO [dbo].[jdp_request] (id, subscription, action, args) SELECT v.id, v.
 GO
 SELECT state, counts, message FROM [dbo].[jdp_request] WHERE id = %s
 GO
-SELECT MAX(window_end) AS through, SUM(sent) AS sent, SUM(stood) AS stood, SUM(missing) AS missing, SUM(stale) AS stale, SUM(wrong) AS wrong, SUM(quarantined) AS quarantined, SUM(repaired) AS repaired FROM [dbo].[jdp_audit] WHERE table_name IN (SELECT j.v COLLATE Latin1_General_BIN2 FROM OPENJSON(%s) WITH (v varchar(64) '$') AS j) AND shop_id IN (SELECT j.v COLLATE Latin1_General_100_BIN2 FROM OPENJSON(%s) WITH (v nvarchar(64) '$') AS j)
+SELECT DATEDIFF_BIG(second, '1970-01-01', SYSUTCDATETIME()) AS n
 GO
-SELECT TOP (24) window_start, SUM(sent) AS sent, SUM(stood) AS stood, SUM(missing) AS missing, SUM(stale) AS stale, SUM(wrong) AS wrong, SUM(quarantined) AS quarantined, SUM(repaired) AS repaired FROM [dbo].[jdp_audit] WHERE table_name IN (SELECT j.v COLLATE Latin1_General_BIN2 FROM OPENJSON(%s) WITH (v varchar(64) '$') AS j) AND shop_id IN (SELECT j.v COLLATE Latin1_General_100_BIN2 FROM OPENJSON(%s) WITH (v nvarchar(64) '$') AS j) GROUP BY window_start ORDER BY window_start DESC
+SELECT horizon FROM [dbo].[jdp_retention] WHERE table_name = %s AND shop_id = %s
 GO
-SELECT TOP (92) CAST(window_start AS date) AS day, SUM(sent) AS sent, SUM(stood) AS stood, SUM(missing) AS missing, SUM(stale) AS stale, SUM(wrong) AS wrong, SUM(quarantined) AS quarantined, SUM(repaired) AS repaired FROM [dbo].[jdp_audit] WHERE table_name IN (SELECT j.v COLLATE Latin1_General_BIN2 FROM OPENJSON(%s) WITH (v varchar(64) '$') AS j) AND shop_id IN (SELECT j.v COLLATE Latin1_General_100_BIN2 FROM OPENJSON(%s) WITH (v nvarchar(64) '$') AS j) GROUP BY CAST(window_start AS date) ORDER BY CAST(window_start AS date) DESC
+UPDATE [dbo].[jdp_retention] SET horizon = CASE WHEN horizon > %s THEN horizon ELSE %s END WHERE table_name = %s AND shop_id = %s; SELECT @@ROWCOUNT AS n
+GO
+INSERT INTO [dbo].[jdp_retention] (table_name, shop_id, horizon) VALUES (%s, %s, %s)
+GO
+SELECT MIN(horizon) AS horizon, SUM(rows_taken) AS rows_taken FROM [dbo].[jdp_retention] WHERE table_name IN (SELECT j.v COLLATE Latin1_General_BIN2 FROM OPENJSON(%s) WITH (v varchar(64) '$') AS j) AND shop_id IN (SELECT j.v COLLATE Latin1_General_100_BIN2 FROM OPENJSON(%s) WITH (v nvarchar(64) '$') AS j)
+GO
+SELECT MAX(window_end) AS through, SUM(sent) AS sent, SUM(stood) AS stood, SUM(missing) AS missing, SUM(stale) AS stale, SUM(wrong) AS wrong, SUM(quarantined) AS quarantined, SUM(repaired) AS repaired FROM [dbo].[jdp_audit] AS a WHERE table_name IN (SELECT j.v COLLATE Latin1_General_BIN2 FROM OPENJSON(%s) WITH (v varchar(64) '$') AS j) AND shop_id IN (SELECT j.v COLLATE Latin1_General_100_BIN2 FROM OPENJSON(%s) WITH (v nvarchar(64) '$') AS j) AND NOT EXISTS (SELECT 1 FROM [dbo].[jdp_retention] AS r WHERE r.table_name = a.table_name AND r.shop_id = a.shop_id AND a.window_start < r.horizon)
+GO
+SELECT TOP (24) window_start, SUM(sent) AS sent, SUM(stood) AS stood, SUM(missing) AS missing, SUM(stale) AS stale, SUM(wrong) AS wrong, SUM(quarantined) AS quarantined, SUM(repaired) AS repaired FROM [dbo].[jdp_audit] AS a WHERE table_name IN (SELECT j.v COLLATE Latin1_General_BIN2 FROM OPENJSON(%s) WITH (v varchar(64) '$') AS j) AND shop_id IN (SELECT j.v COLLATE Latin1_General_100_BIN2 FROM OPENJSON(%s) WITH (v nvarchar(64) '$') AS j) AND NOT EXISTS (SELECT 1 FROM [dbo].[jdp_retention] AS r WHERE r.table_name = a.table_name AND r.shop_id = a.shop_id AND a.window_start < r.horizon) GROUP BY window_start ORDER BY window_start DESC
+GO
+SELECT TOP (92) CAST(window_start AS date) AS day, SUM(sent) AS sent, SUM(stood) AS stood, SUM(missing) AS missing, SUM(stale) AS stale, SUM(wrong) AS wrong, SUM(quarantined) AS quarantined, SUM(repaired) AS repaired FROM [dbo].[jdp_audit] AS a WHERE table_name IN (SELECT j.v COLLATE Latin1_General_BIN2 FROM OPENJSON(%s) WITH (v varchar(64) '$') AS j) AND shop_id IN (SELECT j.v COLLATE Latin1_General_100_BIN2 FROM OPENJSON(%s) WITH (v nvarchar(64) '$') AS j) AND NOT EXISTS (SELECT 1 FROM [dbo].[jdp_retention] AS r WHERE r.table_name = a.table_name AND r.shop_id = a.shop_id AND a.window_start < r.horizon) GROUP BY CAST(window_start AS date) ORDER BY CAST(window_start AS date) DESC
 GO
 SELECT MIN(since) AS since, SUM(records) AS records, MIN(CASE WHEN done_at IS NULL THEN 0 ELSE 1 END) AS complete FROM [dbo].[jdp_backfill] WHERE table_name IN (SELECT j.v COLLATE Latin1_General_BIN2 FROM OPENJSON(%s) WITH (v varchar(64) '$') AS j) AND shop_id IN (SELECT j.v COLLATE Latin1_General_100_BIN2 FROM OPENJSON(%s) WITH (v nvarchar(64) '$') AS j) AND since < until
 GO

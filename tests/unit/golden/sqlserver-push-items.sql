@@ -101,3 +101,7 @@ GO
 SELECT t.[num_iid], t.[modified], COALESCE(t.jdp_version, 0), COALESCE(t.jdp_hashcode, ''), CASE WHEN t.jdp_hashcode IS NOT NULL THEN 1 ELSE 0 END AS sound FROM OPENJSON(%s) WITH (k bigint '$') AS j JOIN [dbo].[jdp_tb_item] AS t ON t.[num_iid] = j.k
 GO
 SELECT t.[num_iid], t.[modified], COALESCE(t.jdp_version, 0), COALESCE(t.jdp_hashcode, ''), CASE WHEN LOWER(CONVERT(char(32), SUBSTRING(HASHBYTES('SHA2_256', CAST(CAST(t.jdp_response COLLATE Latin1_General_100_BIN2_UTF8 AS varchar(max)) AS varbinary(max))), 1, 16), 2)) = t.jdp_hashcode COLLATE Latin1_General_BIN2 THEN 1 ELSE 0 END AS sound FROM OPENJSON(%s) WITH (k bigint '$') AS j JOIN [dbo].[jdp_tb_item] AS t ON t.[num_iid] = j.k
+GO
+SELECT TOP (%s) t.[num_iid] FROM [dbo].[jdp_tb_item] AS t WHERE t.[nick] = %s AND t.[nick] COLLATE Latin1_General_100_BIN2 = %s AND t.[modified] < %s ORDER BY t.[modified]
+GO
+DECLARE @n bigint; BEGIN TRANSACTION; DELETE t FROM [dbo].[jdp_tb_item] AS t WHERE t.[num_iid] IN (SELECT j.k FROM OPENJSON(%s) WITH (k bigint '$') AS j) AND t.[nick] = %s AND t.[nick] COLLATE Latin1_General_100_BIN2 = %s AND t.[modified] < %s; SET @n = @@ROWCOUNT; UPDATE [dbo].[jdp_retention] SET rows_taken = rows_taken + @n WHERE table_name = %s AND shop_id = %s; COMMIT TRANSACTION; SELECT @n AS n

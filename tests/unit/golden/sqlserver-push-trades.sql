@@ -131,3 +131,7 @@ GO
 SELECT t.[tid], t.[modified], COALESCE(t.jdp_version, 0), COALESCE(t.jdp_hashcode, ''), CASE WHEN t.jdp_hashcode IS NOT NULL THEN 1 ELSE 0 END AS sound FROM OPENJSON(%s) WITH (k bigint '$') AS j JOIN [dbo].[jdp_tb_trade] AS t ON t.[tid] = j.k
 GO
 SELECT t.[tid], t.[modified], COALESCE(t.jdp_version, 0), COALESCE(t.jdp_hashcode, ''), CASE WHEN LOWER(CONVERT(char(32), SUBSTRING(HASHBYTES('SHA2_256', CAST(CAST(t.jdp_response COLLATE Latin1_General_100_BIN2_UTF8 AS varchar(max)) AS varbinary(max))), 1, 16), 2)) = t.jdp_hashcode COLLATE Latin1_General_BIN2 THEN 1 ELSE 0 END AS sound FROM OPENJSON(%s) WITH (k bigint '$') AS j JOIN [dbo].[jdp_tb_trade] AS t ON t.[tid] = j.k
+GO
+SELECT TOP (%s) t.[tid] FROM [dbo].[jdp_tb_trade] AS t WHERE t.[seller_nick] = %s AND t.[seller_nick] COLLATE Latin1_General_100_BIN2 = %s AND t.[modified] < %s ORDER BY t.[modified]
+GO
+DECLARE @n bigint; BEGIN TRANSACTION; DELETE t FROM [dbo].[jdp_tb_trade] AS t WHERE t.[tid] IN (SELECT j.k FROM OPENJSON(%s) WITH (k bigint '$') AS j) AND t.[seller_nick] = %s AND t.[seller_nick] COLLATE Latin1_General_100_BIN2 = %s AND t.[modified] < %s; SET @n = @@ROWCOUNT; UPDATE [dbo].[jdp_retention] SET rows_taken = rows_taken + @n WHERE table_name = %s AND shop_id = %s; COMMIT TRANSACTION; SELECT @n AS n

@@ -52,7 +52,7 @@ def of_dataset(dataset: Dataset) -> list[str]:
     return [
         table_sql(dataset), *(index_sql(dataset, index.name) for index in dataset.indexes), *stage_sql(dataset),
         schema.new_cursor(dataset), view_sql(dataset), made.orphans, made.probe, two, made.update, made.insert,
-        made.clear, *looks,
+        made.clear, *looks, questions.expired(dataset), questions.expire(dataset),
     ]  # fmt: skip
 
 
@@ -62,11 +62,13 @@ def of_all() -> list[str]:
         *(batch for step in schema.STEPS for batch in schema.step_batches(*step)), schema.STEP_TAKEN, schema.NEW_MADE,
         schema.NEW_SHOP, schema.UNLOCK, push.SNAPSHOTS, observe.DATABASE, observe.COLUMNS, observe.INDEXES,
         observe.VIEWS, observe.MADE, observe.SHOPS, observe.QUARANTINED, upsert.BEGIN, upsert.QUARANTINE,
-        upsert.CURSOR, upsert.COMMIT, upsert.ROLLBACK, questions.VERSION, questions.QUARANTINED, questions.REFUSED,
+        upsert.AT, upsert.CURSOR, upsert.COMMIT, upsert.ROLLBACK,
+        questions.VERSION, questions.QUARANTINED, questions.REFUSED,
         questions.STANDS_BY_NOW, questions.REFUSED_AGAIN, questions.WINDOWS, questions.CHANGE_WINDOW,
         questions.NEW_WINDOW, questions.PROGRESS, questions.CHANGE_PROGRESS, questions.NEW_PROGRESS, logins.EXISTS,
         logins.CREATE_USER, *logins.grants(ASKED, iter(ASKED.readers)), logins.HELD, logins.SESSIONS, logins.FORGET,
         request.OPEN, request.MARK, request.HELD_UP, request.END, request.RESOLVED, request.SUBMIT, request.ANSWER,
+        questions.CLOCK, questions.HORIZON, questions.MOVE_HORIZON, questions.NEW_HORIZON, proof.RETENTION,
         proof.TOTAL, proof.BY_HOUR, proof.BY_DAY, proof.HISTORY, request.WITHDRAW,
         *(make(TRADES, choice)[0] for make in (request.kept, request.discard) for choice in CHOICES),
     ]  # fmt: skip
@@ -124,6 +126,11 @@ def test_login_may_write_pushed_tables_and_empty_its_stage_and_no_more() -> None
     rights = logins.writer_rights(ASKED)
     assert {table for table, names in rights.items() if "DELETE" in names} == {stage_name(TRADES)}
     assert rights["jdp_tb_trade"] == ("SELECT", "INSERT", "UPDATE")
+    expiring = logins.writer_rights(replace(ASKED, expiring=("jdp_tb_trade",)))
+    assert {table for table, names in expiring.items() if "DELETE" in names} == {stage_name(TRADES), "jdp_tb_trade"}
+    revoked = "REVOKE DELETE ON OBJECT::[dbo].[jdp_tb_trade] FROM [push1]"
+    assert revoked in list(logins.grants(ASKED, iter(())))
+    assert revoked not in list(logins.grants(replace(ASKED, expiring=("jdp_tb_trade",)), iter(())))
     assert not {"ALTER", "CONTROL"} & {name for names in rights.values() for name in names}
     assert not {stage_name(TRADES), "jdp_quarantine"} & set(logins.reader_rights(ASKED))
 

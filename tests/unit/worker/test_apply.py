@@ -6,7 +6,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import asyncpg
 import pytest
@@ -226,3 +227,23 @@ async def test_apply_never_shows_what_stands_in_a_row() -> None:
     assert "Zhang" not in str(made.held)
     assert "null value in column" in str(made.held)
     task.cancel()
+
+
+async def test_database_that_fell_back_is_noted_with_its_time_and_counted() -> None:
+    class Fallen(StubSink):
+        async def write(self, rows: Sequence[Row], poison: Sequence[Poison]) -> Written:
+            return replace(await super().write(rows, poison), fell_back=self.attempts == 2)
+
+    made, metrics = applier(Fallen(lambda _: None))
+    before = datetime.now(UTC)
+    noticed = []
+    for key in (1, 2, 3):
+        await made.apply([row(key)], [])
+        noticed.append(made.doubted)
+
+    assert noticed[0] is None
+    assert noticed[1] is not None
+    assert noticed[1] == noticed[2]
+    assert before <= noticed[1] <= datetime.now(UTC)
+    labels = {"subscription": "ns/name", "dataset": "trades"}
+    assert metrics.registry.get_sample_value("cairn_push_fell_back_total", labels) == 1

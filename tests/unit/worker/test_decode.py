@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cairn.api.record import BadRecordError, seconds
+from cairn.bus.interface import Message
 from cairn.bus.pack import Pack, Record, digest, encode
-from cairn.bus.pull import Message
 from cairn.datasets import shipped
 from cairn.worker.decode import WHOLE, Decoder, Place, version
 

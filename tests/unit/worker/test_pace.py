@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cairn.bus.pull import Message, Puller
+from cairn.bus.interface import Message, Reader
 from cairn.worker import apply
 from cairn.worker.apply import Applier
 from cairn.worker.decode import Place
@@ -97,7 +97,7 @@ def test_budget_is_busy_from_the_first_message_to_the_last_that_is_let_go(monkey
     monkeypatch.setattr("cairn.worker.lane.time", clock)
     budget = Budget(100)
     message = Message("push.2088.55501.trades", b"x", "reply", 1, 1, redelivered=False)
-    one, two = (Held(message, 1, cast("Puller", None), Place("PUSH", 1, number)) for number in (1, 2))
+    one, two = (Held(message, 1, cast("Reader", None), Place("PUSH", 1, number)) for number in (1, 2))
     clock.now += 5
     budget.take(one)
     clock.now += 2

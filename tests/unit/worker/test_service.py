@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from nats.errors import ConnectionClosedError
 from pydantic import ValidationError
 
-from cairn.bus.admin import ConsumerFacts
-from cairn.bus.pull import Message, Puller
+from cairn.bus.connection import BusError
+from cairn.bus.interface import ConsumerFacts, Message, Reader
 from cairn.datasets import shipped
 from cairn.sql.push.fault import Fault
 from cairn.worker import service
@@ -51,7 +50,7 @@ CONFIG: dict[str, Any] = {
 
 def held(size: int) -> Held:
     message = Message("push.2088.55501.trades", b"x" * size, "reply", 1, 1, redelivered=False)
-    return Held(message, size, cast("Puller", None), Place("PUSH", 1, 1))
+    return Held(message, size, cast("Reader", None), Place("PUSH", 1, 1))
 
 
 def config(tmp_path: Path, **changes: Any) -> WorkerConfig:
@@ -96,7 +95,7 @@ async def test_worker_that_has_work_and_ends_no_attempt_is_stuck_and_one_that_is
     assert not worker.ready
 
 
-class StubPuller:
+class StubReader:
     """Of a connection that is gone, or not."""
 
     def __init__(self, *, gone: bool = False) -> None:
@@ -110,7 +109,7 @@ class StubPuller:
 
     async def keep(self, _messages: Sequence[Message]) -> None:
         if self.gone:
-            raise ConnectionClosedError
+            raise BusError("the connection was lost")
         self.kept += 1
 
     async def info(self) -> ConsumerFacts:
@@ -122,10 +121,10 @@ async def test_worker_that_holds_messages_of_a_lost_connection_keeps_the_others_
 ) -> None:
     monkeypatch.setattr(service, "KEEP_SECONDS", 0.001)
     worker, metrics = assemble(config(tmp_path))
-    lost, live = StubPuller(gone=True), StubPuller()
-    for puller in (lost, live):
-        worker._budget.take(Held(held(1).message, 1, cast("Puller", puller), Place("PUSH", 1, 1)))
-    worker._puller = cast("Puller", live)
+    lost, live = StubReader(gone=True), StubReader()
+    for reader in (lost, live):
+        worker._budget.take(Held(held(1).message, 1, cast("Reader", reader), Place("PUSH", 1, 1)))
+    worker._reader = cast("Reader", live)
     task = asyncio.create_task(worker._keep())
     async with asyncio.timeout(5):
         while live.kept < 2:  # noqa: ASYNC110 -- the worker has nobody to tell
@@ -139,9 +138,9 @@ async def test_lane_acknowledges_what_came_over_the_new_connection_beside_what_c
 ) -> None:
     """Else it would be delivered again a minute later, and count as lag until then."""
     worker, metrics = assemble(config(tmp_path))
-    lost, live = StubPuller(gone=True), StubPuller()
+    lost, live = StubReader(gone=True), StubReader()
     batch = [
-        Held(held(1).message, 1, cast("Puller", puller), Place("PUSH", 1, 1)) for puller in (live, lost, live, lost)
+        Held(held(1).message, 1, cast("Reader", reader), Place("PUSH", 1, 1)) for reader in (live, lost, live, lost)
     ]
     for one in batch:
         worker._budget.take(one)
@@ -197,9 +196,9 @@ async def test_lane_is_late_by_what_it_has_not_written_and_an_idle_one_by_nothin
     lanes["trades"].through_us = 0
     assert level(metrics, "late_seconds", dataset="trades") < 5, "a new session with the bus takes back nothing"
     stored = (time.time_ns() // 1000) - 30_000_000
-    puller = cast("Puller", StubPuller())
+    reader = cast("Reader", StubReader())
     for message in (held(1).message, held(2).message):
-        worker._offer(message._replace(subject="push.2088.55501.refunds", stored_us=stored), puller, 1)
+        worker._offer(message._replace(subject="push.2088.55501.refunds", stored_us=stored), reader, 1)
         stored += 20_000_000
     assert level(metrics, "late_seconds", dataset="items") == pytest.approx(10, abs=5), "nothing older can come"
     assert level(metrics, "late_seconds", dataset="refunds") == pytest.approx(30, abs=5), "as old as what it holds"
@@ -208,12 +207,12 @@ async def test_lane_is_late_by_what_it_has_not_written_and_an_idle_one_by_nothin
 async def test_what_gives_no_answer_is_unreachable(tmp_path: Path) -> None:
     worker, metrics = assemble(config(tmp_path))
     assert level(metrics, "unreachable", what="bus") == 1
-    puller = StubPuller()
-    worker._puller = cast("Puller", puller)
+    reader = StubReader()
+    worker._reader = cast("Reader", reader)
     assert level(metrics, "unreachable", what="bus") == 0
-    puller.connected = False
+    reader.connected = False
     assert (level(metrics, "unreachable", what="bus"), worker.ready) == (1, False)
-    puller.connected = True
+    reader.connected = True
     assert level(metrics, "unreachable", what="database") == 0
     worker.lanes["trades"].applier._note(ConnectionRefusedError(), Fault.TRANSIENT)
     assert level(metrics, "unreachable", what="database") == 1

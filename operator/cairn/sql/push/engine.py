@@ -22,6 +22,7 @@ class Asked:
 
     shops: nick by id
     login: the worker's, with its password; readers: who may read, where such a login of Cairn's exists
+    expiring: tables out of which the worker may delete rows; out of no other
     """
 
     database: str
@@ -30,6 +31,7 @@ class Asked:
     login: str
     password: str = field(repr=False)
     readers: tuple[str, ...] = ()
+    expiring: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +50,11 @@ class Standing:
     drift: what keeps the worker from writing, each with the statement that mends it
     quarantined: records in quarantine that nobody has resolved
     tables: tables and views that stand, by their full names
-    granted: the login may write, and the readers may read
+    granted: the login may write, delete where it should and nowhere else, and the readers may read
     weak: settings under which a commit can be lost, as `name = value (must be other)`
-    proof: what the book says: `proof` (through, total, hours, days) and `history` (since, records, complete), each as
-    the status of a PushSubscription has it and None before there is any; empty where there is no book
+    proof: what the book says: `proof` (through, total, hours, days), `history` (since, records, complete) and
+    `retention` (horizon, rows), each as the status of a PushSubscription has it and None before there is any; empty
+    where there is no book
     """
 
     missing: tuple[str, ...]
@@ -124,6 +127,20 @@ class PushLedger(Protocol):
 
     async def advance(self, dataset: Dataset, shop: str, progress: Progress) -> None:
         """Note it, once what it says stands."""
+
+    async def clock(self) -> float:
+        """The server's, in seconds since 1970."""
+
+    async def horizon(self, dataset: Dataset, shop: str) -> datetime | None:
+        """From when on records are kept. None: all are."""
+
+    async def keep_from(self, dataset: Dataset, shop: str, horizon: datetime) -> None:
+        """Note it, unless a later one is noted. Committed when this returns, and before anything older is deleted."""
+
+    async def expire(self, dataset: Dataset, shop: str, nick: str, limit: int) -> tuple[int, int]:
+        """Look for rows from before the noted horizon, at most so many, and delete those that are still as old, in one
+        transaction that counts them. How many were found, and how many deleted.
+        """
 
     async def oversold(self, trades: Dataset, items: Dataset, nick: str) -> int | None:
         """Units sold above stock; None where this engine does not count them."""

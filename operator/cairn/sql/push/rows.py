@@ -59,12 +59,15 @@ class Written:
 
     stale: not newer than what was there, or than another of the same batch
     quarantined: reasons of the records that were not in quarantine already
+    fell_back: the database did not have all of what it had committed for this writer before, as it was found when the
+    writer connected again
     """
 
     inserted: int = 0
     updated: int = 0
     stale: int = 0
     quarantined: tuple[str, ...] = ()
+    fell_back: bool = False
 
 
 def newest(rows: Iterable[Row]) -> list[Row]:

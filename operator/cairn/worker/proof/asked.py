@@ -51,9 +51,11 @@ class Asked:
         if not feed.lane.through_us or progress is None:
             raise NotYetError(f"{feed.dataset.name}: waits until the bus has been read")
         closed = wall_clock(feed.lane.through_us / 1e6) - SLACK
+        kept = await work.desk.horizon(feed.dataset, feed.shop)
+        begins = max(progress.begins, kept or progress.begins)
         first = floor_hour(since)
-        if first < progress.begins:
-            first = _next_hour(progress.begins)
+        if first < begins:
+            first = _next_hour(begins)
         if work.reached and (feed.dataset.name, feed.shop) == tuple(work.reached[:2]):
             first = max(first, datetime.fromisoformat(work.reached[2]))
         return first, floor_hour(min(_next_hour(until), closed))
@@ -72,7 +74,7 @@ class Asked:
             progress = Progress(since, until, at, 0, done=False)
             while not progress.done:
                 before = progress.records
-                progress = await self._intake.page(feed, progress)
+                progress = await self._intake.page(feed, progress, work.desk)
                 work.counts["rows"] += progress.records - before
                 modified, key = (progress.at[0].isoformat(), progress.at[1]) if progress.at else (None, None)
                 if progress.done:

@@ -62,6 +62,9 @@ class Auditor:
                 counts = (sent.get(start, 0), stood.get(start, 0))
                 windows.append(self._window(feed, start, counts, _Found(), deep=deep))
             start += HOUR
+        # Asked after having looked: an hour that retention took rows out of meanwhile says nothing.
+        kept = await self._ledger.horizon(feed.dataset, feed.shop)
+        windows = [window for window in windows if kept is None or window.start >= kept]
         await self._ledger.note(windows)
         return windows
 
@@ -91,6 +94,9 @@ class Auditor:
         verdicts, rows, poison = await self._judged(feed, keys)
         found.extra += len(set(keys) - verdicts.keys())
         bad = [key for key, verdict in verdicts.items() if verdict in (Verdict.MISSING, Verdict.STALE, Verdict.WRONG)]
+        kept = await self._ledger.horizon(feed.dataset, feed.shop) if bad else None
+        if kept is not None:
+            bad = [key for key in bad if rows[key].order[0] >= kept]  # what retention took is not brought in again
         if self._repair and (bad or poison):
             await feed.lane.bring_in([rows[key] for key in bad if key in rows], poison)
             after, _, _ = await self._judged(feed, bad) if bad else ({}, {}, [])

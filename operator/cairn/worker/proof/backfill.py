@@ -29,18 +29,21 @@ class Intake:
         self._source, self._rate, self._metrics = source, rate, metrics
         self._turn, self._free_at = asyncio.Lock(), 0.0
 
-    async def page(self, feed: Feed, progress: Progress) -> Progress:
+    async def page(self, feed: Feed, progress: Progress, book: PushLedger) -> Progress:
         """Bring in the next page. How far it came then; the caller notes it."""
         async with self._turn:
             await asyncio.sleep(max(0.0, self._free_at - time.monotonic()))
             begun = time.monotonic()
-            after = await self._page(feed, progress)
+            after = await self._page(feed, progress, book)
             self._free_at = begun + (after.records - progress.records) / self._rate
             return after
 
-    async def _page(self, feed: Feed, progress: Progress) -> Progress:
+    async def _page(self, feed: Feed, progress: Progress, book: PushLedger) -> Progress:
         limit = min(PAGE, max(1, self._rate))
-        span = (progress.since, progress.until)
+        kept = await book.horizon(feed.dataset, feed.shop) or progress.since
+        span = (max(progress.since, kept), progress.until)
+        if span[0] >= span[1]:
+            return replace(progress, done=True)
         page = await self._source.history(feed.shop, feed.dataset.name, *span, progress.at, limit)
         done = Decoded()
         at, rows = progress.at, []
@@ -53,6 +56,9 @@ class Intake:
             rows.append(row._replace(order=(row.order[0], 1, row.order[2])))
         if page and at == progress.at:
             raise SourceError("history: a page that leads nowhere: none of its records is behind the last one")
+        # Retention may have moved on since the platform was asked: what went is not brought in again.
+        kept = await book.horizon(feed.dataset, feed.shop) or kept
+        rows = [row for row in rows if row.order[0] >= kept]
         if rows or done.poison:
             await feed.lane.bring_in(rows, done.poison)
         self._metrics.backfilled.labels(self._metrics.subscription, feed.dataset.name).inc(len(page))
@@ -78,7 +84,7 @@ class Backfill:
             await self._ledger.advance(feed.dataset, feed.shop, progress)
         lacking = not progress.done
         while not progress.done:
-            progress = await self._intake.page(feed, progress)
+            progress = await self._intake.page(feed, progress, self._ledger)
             await self._ledger.advance(feed.dataset, feed.shop, progress)
         return lacking
 

@@ -9,11 +9,11 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from cairn.sql.push.engine import PushLedger
 from cairn.worker.config import ProofConfig
 from cairn.worker.faults import DATABASE_ERRORS
+from cairn.worker.horizon import PLATFORM_ZONE
 from cairn.worker.metrics import ProofMetrics
 from cairn.worker.proof.auditor import Auditor
 from cairn.worker.proof.backfill import Backfill, Intake
@@ -27,7 +27,6 @@ PASS_SECONDS, FIRST_SECONDS = 30.0, 1.0
 """Between two looks for what is due; at first, until it is known how far the bus has been read."""
 SOLD_SECONDS = 300.0
 """Between two counts of what is sold above stock: each reads the orders since the items' records."""
-PLATFORM_ZONE = ZoneInfo("Asia/Shanghai")
 LEAST = timedelta(days=7)
 """How far back hours are compared again and again, whatever history was asked for."""
 ORDERS, ITEMS = "trades", "items"
@@ -54,18 +53,21 @@ class Keeper:
         self._auditor = Auditor(source, self._ledger, repair=config.repair)
         self._backfill = Backfill(self._filling, intake)
         self._born = wall_clock(time.time())
-        self._filled = asyncio.Event()
+        self._look = asyncio.Event()  # set: hours are to be compared now, not when their time comes
+        for feed in feeds:
+            feed.lane.applier.on_doubt = self._look.set
         self._sold_at = -SOLD_SECONDS
 
     async def run(self) -> None:
         """Until cancelled. Nothing that goes wrong here stops what is pushed."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._for_ever(self._fill, self._filling))
-            group.create_task(self._for_ever(self._audit_all, self._ledger))
+            group.create_task(self._for_ever(self._fill, self._filling, asyncio.Event()))
+            group.create_task(self._for_ever(self._audit_all, self._ledger, self._look))
 
-    async def _for_ever(self, step: Callable[[], Awaitable[None]], ledger: PushLedger) -> None:
+    async def _for_ever(self, step: Callable[[], Awaitable[None]], ledger: PushLedger, woken: asyncio.Event) -> None:
         said = ""
         while True:
+            woken.clear()
             try:
                 await step()
             except Exception as error:
@@ -80,15 +82,14 @@ class Keeper:
             else:
                 said = ""
             known = all(feed.lane.through_us for feed in self._feeds)
-            self._filled.clear()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._filled.wait(), PASS_SECONDS if known else FIRST_SECONDS)
+                await asyncio.wait_for(woken.wait(), PASS_SECONDS if known else FIRST_SECONDS)
 
     async def _fill(self) -> None:
         since = self._born - self._config.history_days * DAY
         for feed in self._feeds:
             if await self._backfill.run(feed, since, self._born):
-                self._filled.set()
+                self._look.set()
 
     async def _audit_all(self) -> None:
         for feed in self._feeds:
@@ -113,9 +114,12 @@ class Keeper:
         if not through_us or progress is None:
             return
         oldest = wall_clock(time.time()) - max(self._config.history_days * DAY, LEAST)
-        since = max(progress.begins, oldest)
+        kept = await self._ledger.horizon(feed.dataset, feed.shop)
+        since = max(progress.begins, oldest, kept or oldest)
         book = await self._ledger.windows(feed.dataset, feed.shop, since)
-        audited = {one.start: Audited(one.at, one.clean, one.deep) for one in book}
+        doubted = feed.lane.applier.doubted
+        sure = [one for one in book if doubted is None or one.at > doubted]
+        audited = {one.start: Audited(one.at, one.clean, one.deep) for one in sure}
         spans = due(audited, since, wall_clock(through_us / 1e6), datetime.now(UTC))
         for span in spans:
             for window in await self._auditor.span(feed, span):

@@ -52,7 +52,10 @@ class Statistics:
             found: set[int] = set()
             for feed in feeds:
                 sides = Sides(source, ledger)
-                for start in different(*await sides.slices(feed, day, day + DAY, HOUR, deep=True)):
+                since = max(day, await ledger.horizon(feed.dataset, feed.shop) or day)
+                if since >= day + DAY:
+                    continue
+                for start in different(*await sides.slices(feed, since, day + DAY, HOUR, deep=True)):
                     theirs, ours = await sides.heads(feed, start, start + HOUR)
                     differing, alone = suspects(theirs, ours)
                     if side is Side.DESTINATION:

@@ -29,6 +29,7 @@ _WRITES = {
     "jdp_quarantine": ("SELECT", "INSERT", "UPDATE"),
     "jdp_audit": ("SELECT", "INSERT", "UPDATE"),
     "jdp_backfill": ("SELECT", "INSERT", "UPDATE"),
+    "jdp_retention": ("SELECT", "INSERT", "UPDATE"),
     "jdp_cursor": ("SELECT", "UPDATE"),
     "jdp_request": ("SELECT", "UPDATE"),
 }
@@ -81,6 +82,8 @@ class MySQLPush:
                 await session.execute(
                     f"GRANT {', '.join(rights)} ON {qualified('sys_info', table)} TO {account(asked.login)}"
                 )
+            for table in await _deletable(session, asked) - set(asked.expiring):
+                await session.execute(f"REVOKE DELETE ON {qualified('sys_info', table)} FROM {account(asked.login)}")
             for reader in _known(asked.readers, schema):
                 for database in ("sys_info", "platform"):
                     await session.execute(f"GRANT SELECT ON {database}.* TO {account(reader)}")
@@ -123,7 +126,8 @@ def _whole(target: Target) -> Target:
 
 
 def _rights(asked: Asked) -> dict[str, tuple[str, ...]]:
-    return {**{dataset.table: ("SELECT", "INSERT", "UPDATE") for dataset in asked.datasets}, **_WRITES}
+    pushed = {dataset.table: ("SELECT", "INSERT", "UPDATE") for dataset in asked.datasets}
+    return {**pushed, **{table: (*pushed[table], "DELETE") for table in asked.expiring}, **_WRITES}
 
 
 def _known(readers: Iterable[str], schema: Schema) -> list[str]:
@@ -142,6 +146,8 @@ async def _granted(session: Session, asked: Asked, schema: Schema) -> bool:
     )
     if not {(table, right) for table, rights in _rights(asked).items() for right in rights} <= set(found):
         return False
+    if await _deletable(session, asked) != set(asked.expiring):
+        return False
     for reader in _known(asked.readers, schema):
         rows = await session.fetch(
             "SELECT table_schema FROM information_schema.schema_privileges"
@@ -151,6 +157,16 @@ async def _granted(session: Session, asked: Asked, schema: Schema) -> bool:
         if not {"sys_info", "platform"} <= {row[0] for row in rows}:
             return False
     return True
+
+
+async def _deletable(session: Session, asked: Asked) -> set[str]:
+    """Tables out of which the login may delete rows."""
+    found = await session.fetch(
+        "SELECT table_name FROM information_schema.table_privileges"
+        " WHERE table_schema = 'sys_info' AND privilege_type = 'DELETE' AND grantee = %s",
+        (account(asked.login),),
+    )
+    return {row[0] for row in found}
 
 
 async def _ensure_login(session: Session, asked: Asked, schema: Schema) -> None:

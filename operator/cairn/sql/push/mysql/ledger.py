@@ -10,6 +10,7 @@ from cairn.api.dataset import Dataset
 from cairn.api.proof import SUMMED_DIGITS, Head, Slice
 from cairn.sql.postgresql import Target
 from cairn.sql.push.book import Kept, Progress, Stood, Window
+from cairn.sql.push.mysql import retention
 from cairn.sql.push.mysql.faults import translated
 from cairn.sql.push.mysql.oversold import CLOSED, asked, items_sql, sold_sql
 from cairn.sql.push.mysql.upsert import OLDEST
@@ -162,6 +163,25 @@ class Ledger:
             (dataset.table, shop, progress.since, progress.until, *at, progress.records, progress.done),
         )
 
+    async def clock(self) -> float:
+        """The server's, in seconds since 1970."""
+        return float((await self._fetch("SELECT UNIX_TIMESTAMP(NOW(6))", ()))[0][0])
+
+    async def horizon(self, dataset: Dataset, shop: str) -> datetime | None:
+        """From when on records are kept. None: all are."""
+        with translated():
+            return await retention.horizon(await self._open(), dataset, shop)
+
+    async def keep_from(self, dataset: Dataset, shop: str, horizon: datetime) -> None:
+        """Note it, unless a later one is noted."""
+        with translated():
+            await retention.keep_from(await self._open(), dataset, shop, horizon)
+
+    async def expire(self, dataset: Dataset, shop: str, nick: str, limit: int) -> tuple[int, int]:
+        """How many rows from before the horizon were found, and how many of them deleted."""
+        with translated():
+            return await retention.expire(await self._open(), dataset, shop, nick, limit)
+
     async def oversold(self, trades: Dataset, items: Dataset, nick: str) -> int | None:
         """Units sold above stock."""
         stocked = await self._fetch(items_sql(items), (nick,))
@@ -175,9 +195,12 @@ class Ledger:
 
     async def _fetch(self, statement: str, values: Sequence[object]) -> list[Row]:
         with translated():
-            if self._session is None or not self._session.open:
-                self._session = await connect(self._target(), statement_timeout=STATEMENT_SECONDS)
-            return await self._session.fetch(statement, values)
+            return await (await self._open()).fetch(statement, values)
+
+    async def _open(self) -> Session:
+        if self._session is None or not self._session.open:
+            self._session = await connect(self._target(), statement_timeout=STATEMENT_SECONDS)
+        return self._session
 
 
 def _rows(dataset: Dataset) -> str:

@@ -8,18 +8,24 @@ from typing import Any
 
 from cairn.sql.share.blocking import Blocking, Row
 
-BOOKS = ("jdp_audit", "jdp_backfill")
+BOOKS = ("jdp_audit", "jdp_backfill", "jdp_retention")
 HOURS, DAYS = 24, 92
 _COUNTS = ("sent", "stood", "missing", "stale", "wrong", "quarantined", "repaired")
 _SUMS = ", ".join(f"SUM({name})" for name in _COUNTS)
 _OURS = "table_name IN %s AND shop_id IN %s"
-_AUDIT = f"FROM sys_info.jdp_audit WHERE {_OURS}"
+_KEPT = (
+    "NOT EXISTS (SELECT 1 FROM sys_info.jdp_retention r WHERE r.table_name = a.table_name AND r.shop_id = a.shop_id"
+    " AND a.window_start < r.horizon)"
+)
+"""What retention took is nothing that could stand."""
+_AUDIT = f"FROM sys_info.jdp_audit a WHERE {_OURS} AND {_KEPT}"
 
 
 async def proof_facts(session: Blocking, tables: Sequence[str], shops: Sequence[str]) -> dict[str, Any]:
-    """proof: through, total, hours (the last 24), days; history: since, records, complete. None before there is any."""
+    """proof: through, total, hours (the last 24), days; history: since, records, complete;
+    retention: horizon, rows. None before there is any."""
     if not tables or not shops:  # these servers know no empty list
-        return {"proof": None, "history": None}
+        return {"proof": None, "history": None, "retention": None}
     ours = (list(tables), list(shops))
     ((through, *total),) = await session.fetch(f"SELECT MAX(window_end), {_SUMS} {_AUDIT}", ours)
     proof = None
@@ -40,7 +46,11 @@ async def proof_facts(session: Blocking, tables: Sequence[str], shops: Sequence[
     history = None
     if since is not None:
         history = {"since": since.isoformat(), "records": int(records), "complete": bool(complete)}
-    return {"proof": proof, "history": history}
+    ((horizon, taken),) = await session.fetch(
+        f"SELECT MIN(horizon), SUM(rows_taken) FROM sys_info.jdp_retention WHERE {_OURS}", ours
+    )
+    retention = None if horizon is None else {"horizon": horizon.isoformat(), "rows": int(taken)}
+    return {"proof": proof, "history": history, "retention": retention}
 
 
 def _named(name: str, row: Row) -> dict[str, Any]:

@@ -19,9 +19,18 @@ from cairn.sql.push.mysql.ddl import Column, drift, index_sql, sql_type, table_s
 from cairn.sql.share.mysql.connection import Session
 from cairn.sql.share.mysql.names import identifier, qualified
 
-OWN = ("jdp_cursor", "jdp_quarantine", "jdp_shop", "jdp_audit", "jdp_backfill", "jdp_request", "jdp_made")
+OWN = (
+    "jdp_cursor",
+    "jdp_quarantine",
+    "jdp_shop",
+    "jdp_audit",
+    "jdp_backfill",
+    "jdp_request",
+    "jdp_retention",
+    "jdp_made",
+)
 _LOCK = "cairn push"
-_STEPS = ("0001-foundation.sql", "0002-request.sql")
+_STEPS = ("0001-foundation.sql", "0002-request.sql", "0003-retention.sql")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from cairn.api.dataset import Dataset
 from cairn.sql.share.mysql.names import Flavour, identifier, qualified
+from cairn.sql.share.mysql.upload import LOAD
 
 OLDEST = datetime(1, 1, 1)  # noqa: DTZ001 -- the platform's wall clock has no zone
 """What a row from before Cairn without a time counts as."""
@@ -20,19 +21,31 @@ QUARANTINE = (
     " ON DUPLICATE KEY UPDATE stream = VALUES(stream)"
 )
 
+NO_LOADING = (
+    "SHOW VARIABLES WHERE (variable_name, value) IN"
+    " (('local_infile', 'OFF'), ('max_error_count', '0'), ('wsrep_load_data_splitting', 'ON'))"
+)
+"""A row for each setting that forbids LOAD: it is not taken, it keeps silent on values that it cuts, or it commits by
+itself every 10,000 rows (Galera).
+"""
+AT = "SELECT seq FROM sys_info.jdp_cursor WHERE table_name = %s"
 CURSOR = (
-    "UPDATE sys_info.jdp_cursor SET seq = seq + %s,"
+    "UPDATE sys_info.jdp_cursor SET seq = GREATEST(seq, %s) + %s,"
     " ts = GREATEST(ts + INTERVAL %s MICROSECOND, UTC_TIMESTAMP(6) + INTERVAL 8 HOUR) WHERE table_name = %s"
 )
-"""Gives out the next numbers and moments. Its row stays locked to COMMIT: they become visible in their order."""
+"""Gives out the next numbers, above the first parameter, and moments. Its row stays locked to COMMIT: they become
+visible in their order."""
 CURSOR_GIVEN = "SELECT seq - %s, ts - INTERVAL %s MICROSECOND FROM sys_info.jdp_cursor WHERE table_name = %s"
 
 
 @dataclass(frozen=True, slots=True)
 class Statements:
-    """probe: wants a tuple of keys. head, row, tail: an upsert is the head, a row for each, and the tail."""
+    """probe: wants a tuple of keys. load: of rows as `upload.line` makes them.
+    head, row, tail: an upsert is the head, a row for each, and the tail.
+    """
 
     probe: str
+    load: str
     head: str
     row: str
     tail: str
@@ -47,6 +60,7 @@ def statements(dataset: Dataset, flavour: Flavour) -> Statements:
     probe = f"SELECT {key}, {modified}, COALESCE(jdp_version, 0), COALESCE(jdp_hashcode, '') FROM {table}"
     return Statements(
         f"{probe} WHERE {key} IN %s",
+        LOAD.format(table=table, columns=", ".join(map(identifier, columns))),
         f"INSERT INTO {table} ({', '.join(map(identifier, columns))}) VALUES ",
         "(" + ", ".join(["%s"] * len(columns)) + ")",
         (" " if flavour.mariadb else " AS n ") + "ON DUPLICATE KEY UPDATE " + _assignments(dataset, values, flavour),

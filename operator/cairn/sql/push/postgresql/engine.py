@@ -21,7 +21,7 @@ from cairn.sql.push.postgresql.proof import BOOKS, proof_facts
 from cairn.sql.push.postgresql.schema import drifted, ensure_schema, missing
 from cairn.sql.push.postgresql.writer import Writer
 from cairn.sql.push.request import Answer, Request
-from cairn.sql.roles import drop_role, ensure_role, grant_push, grant_reader
+from cairn.sql.roles import drop_role, ensure_role, grant_push, grant_reader, may_delete
 
 
 class PostgreSQLPush:
@@ -43,6 +43,7 @@ class PostgreSQLPush:
             tables = [dataset.table for dataset in asked.datasets]
             granted = login is not None and await may_push(conn, asked.login, (*tables, "jdp_quarantine", *BOOKS))
             granted = granted and await may_change(conn, asked.login, ("jdp_cursor", "jdp_request"))
+            granted = granted and await may_delete(conn, asked.login) == set(asked.expiring)
             if login is not None:
                 tried = await passwords_open(conn, target, {asked.login: (asked.password, asked.database)})
                 opens = tried.get(asked.login, False)
@@ -68,7 +69,8 @@ class PostgreSQLPush:
         async with _session(target, timeout=5.0, statement_timeout_ms=55_000) as conn:
             await ensure_schema(conn, asked.datasets, asked.shops)
             await ensure_role(conn, asked.login, password=asked.password)
-            await grant_push(conn, asked.database, asked.login, tuple(dataset.table for dataset in asked.datasets))
+            tables = tuple(dataset.table for dataset in asked.datasets)
+            await grant_push(conn, asked.database, asked.login, tables, asked.expiring)
             roles = (await server_facts(conn)).roles
             for reader in asked.readers:
                 if reader in roles and roles[reader].ours:

@@ -13,6 +13,7 @@ from cairn.api.dataset import Dataset
 from cairn.api.proof import SUMMED_DIGITS, Head, Slice
 from cairn.sql.postgresql import Connection, Target, connect
 from cairn.sql.push.book import Kept, Progress, Stood, Window
+from cairn.sql.push.postgresql import retention
 from cairn.sql.push.postgresql.oversold import oversold
 from cairn.sql.push.request import Refused
 from cairn.sql.quoting import identifier, qualified
@@ -147,6 +148,23 @@ class Ledger:
         at = progress.at or (None, None)
         arguments = (progress.since, progress.until, *at, progress.records, progress.done)
         await (await self._open()).execute(query, dataset.table, shop, *arguments)
+
+    async def clock(self) -> float:
+        """The server's, in seconds since 1970."""
+        query = "SELECT extract(epoch FROM pg_catalog.clock_timestamp())::float8"
+        return float(await (await self._open()).fetchval(query))
+
+    async def horizon(self, dataset: Dataset, shop: str) -> datetime | None:
+        """From when on records are kept. None: all are."""
+        return await retention.horizon(await self._open(), dataset, shop)
+
+    async def keep_from(self, dataset: Dataset, shop: str, horizon: datetime) -> None:
+        """Note it, unless a later one is noted."""
+        await retention.keep_from(await self._open(), dataset, shop, horizon)
+
+    async def expire(self, dataset: Dataset, shop: str, nick: str, limit: int) -> tuple[int, int]:
+        """How many rows from before the horizon were found, and how many of them deleted."""
+        return await retention.expire(await self._open(), dataset, shop, nick, limit)
 
     async def oversold(self, trades: Dataset, items: Dataset, nick: str) -> int | None:
         """Units sold above stock; None where this engine does not count them."""

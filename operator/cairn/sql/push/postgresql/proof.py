@@ -8,15 +8,21 @@ from typing import Any
 
 from cairn.sql.postgresql import Connection
 
-BOOKS = ("jdp_audit", "jdp_backfill")
+BOOKS = ("jdp_audit", "jdp_backfill", "jdp_retention")
 HOURS, DAYS = 24, 92
 _COUNTS = ("sent", "stood", "missing", "stale", "wrong", "quarantined", "repaired")
 _SUMS = ", ".join(f"sum({name})::int8 AS {name}" for name in _COUNTS)
-_OURS = "FROM sys_info.jdp_audit WHERE table_name = ANY($1) AND shop_id = ANY($2)"
+_OURS = (
+    "FROM sys_info.jdp_audit a WHERE a.table_name = ANY($1) AND a.shop_id = ANY($2)"
+    " AND NOT EXISTS (SELECT 1 FROM sys_info.jdp_retention r WHERE r.table_name = a.table_name"
+    " AND r.shop_id = a.shop_id AND a.window_start < r.horizon)"
+)
+"""What retention took is nothing that could stand."""
 
 
 async def proof_facts(conn: Connection, tables: Sequence[str], shops: Sequence[str]) -> dict[str, Any]:
-    """proof: through, total, hours (the last 24), days; history: since, records, complete. None before there is any."""
+    """proof: through, total, hours (the last 24), days; history: since, records, complete;
+    retention: horizon, rows. None before there is any."""
     ours = (list(tables), list(shops))
     total = await conn.fetchrow(f"SELECT max(window_end) AS through, {_SUMS} {_OURS}", *ours)
     hours = await conn.fetch(
@@ -28,6 +34,11 @@ async def proof_facts(conn: Connection, tables: Sequence[str], shops: Sequence[s
     history = await conn.fetchrow(
         "SELECT min(since) AS since, sum(records)::int8 AS records, bool_and(done_at IS NOT NULL) AS complete"
         " FROM sys_info.jdp_backfill WHERE table_name = ANY($1) AND shop_id = ANY($2) AND since < until",
+        *ours,
+    )
+    kept = await conn.fetchrow(
+        "SELECT min(horizon) AS horizon, sum(rows_taken)::int8 AS rows FROM sys_info.jdp_retention"
+        " WHERE table_name = ANY($1) AND shop_id = ANY($2)",
         *ours,
     )
     proof = None
@@ -45,7 +56,10 @@ async def proof_facts(conn: Connection, tables: Sequence[str], shops: Sequence[s
             "records": history["records"],
             "complete": history["complete"],
         }
-    return {"proof": proof, "history": brought}
+    retention = None
+    if kept is not None and kept["horizon"] is not None:
+        retention = {"horizon": kept["horizon"].isoformat(), "rows": kept["rows"]}
+    return {"proof": proof, "history": brought, "retention": retention}
 
 
 def _counts(row: Any) -> dict[str, int]:

@@ -21,7 +21,7 @@ from cairn.sql.push.lacking import changed, lacking
 from cairn.sql.push.postgresql.ddl import drift, index_sql, table_sql, view_digest, view_sql
 from cairn.sql.quoting import identifier, literal, qualified
 
-MIGRATIONS: tuple[tuple[int, str], ...] = ((1, "foundation"), (2, "proof"), (3, "request"))
+MIGRATIONS: tuple[tuple[int, str], ...] = ((1, "foundation"), (2, "proof"), (3, "request"), (4, "retention"))
 """Number and name of each step; its SQL is `migrations/<number>-<name>.sql`. Add, never edit."""
 
 SCHEMA_VERSION = MIGRATIONS[-1][0]

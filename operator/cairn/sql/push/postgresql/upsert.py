@@ -17,13 +17,15 @@ QUARANTINE = (
     " ON CONFLICT (stream, stream_seq, member_no) DO NOTHING RETURNING reason"
 )
 
+AT = "SELECT seq FROM sys_info.jdp_cursor WHERE table_name = $1"
 CURSOR = (
-    "UPDATE sys_info.jdp_cursor SET seq = seq + $2, ts = greatest(ts + $2 * interval '1 microsecond',"
+    "UPDATE sys_info.jdp_cursor SET seq = greatest(seq, $3) + $2, ts = greatest(ts + $2 * interval '1 microsecond',"
     " pg_catalog.clock_timestamp() AT TIME ZONE 'Asia/Shanghai')"
     " WHERE table_name = $1 RETURNING seq - $2 AS base, ts - $2 * interval '1 microsecond' AS start,"
     " pg_catalog.pg_notify($1, '')"
 )
-"""Gives out the next $2 numbers and moments. Its row stays locked to COMMIT: they become visible in their order.
+"""Gives out the next $2 numbers, above $3, and moments. Its row stays locked to COMMIT: they become visible in their
+order.
 
 Who listens to the table's name wakes at that COMMIT: in this statement it takes no round trip of its own.
 """

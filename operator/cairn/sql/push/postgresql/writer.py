@@ -21,7 +21,8 @@ from cairn.api.conditions import Reason
 from cairn.api.dataset import Dataset
 from cairn.sql.errors import SqlError
 from cairn.sql.postgresql import Connection, Target, connect
-from cairn.sql.push.postgresql.upsert import CURSOR, QUARANTINE, statements
+from cairn.sql.push.given import Given
+from cairn.sql.push.postgresql.upsert import AT, CURSOR, QUARANTINE, statements
 from cairn.sql.push.rows import Order, Poison, Row, Split, Written, newest, split
 
 STATEMENT_TIMEOUT_MS = 30_000
@@ -37,6 +38,7 @@ class Writer:
         self._sql = statements(dataset)
         self._conn: Connection | None = None
         self._changing = self._growing = False
+        self._given = Given()
 
     @property
     def connected(self) -> bool:
@@ -57,6 +59,7 @@ class Writer:
                 # The look-up's plan is made once, often while the table is empty: it would be a scan of all of it.
                 await conn.execute("SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off")
                 await conn.execute(self._sql.create_stage)
+                self._given.connected(await conn.fetchval(AT, self._dataset.table) or 0)
             except BaseException:
                 conn.terminate()
                 raise
@@ -73,11 +76,13 @@ class Writer:
         """All of it is committed when this returns. Errors of asyncpg come as they are, see `worker.faults`."""
         conn = await self.open()
         distinct = newest(rows)
+        self._given.begin()
         async with conn.transaction():
             written = await self._rows(conn, distinct) if distinct else Written()
             kept = await conn.fetch(QUARANTINE, *map(list, zip(*poison, strict=True))) if poison else []
         reasons = tuple(row["reason"] for row in kept)
-        return replace(written, stale=written.stale + len(rows) - len(distinct), quarantined=reasons)
+        stale = written.stale + len(rows) - len(distinct)
+        return replace(written, stale=stale, quarantined=reasons, fell_back=self._given.committed())
 
     async def _rows(self, conn: Connection, rows: Sequence[Row]) -> Written:
         if self._growing and await self._copy(conn, rows):
@@ -110,9 +115,10 @@ class Writer:
         return {key: (modified, version, hashed) for key, modified, version, hashed in found}
 
     async def _numbers(self, conn: Connection, count: int) -> tuple[int, datetime]:
-        row = await conn.fetchrow(CURSOR, self._dataset.table, count)
+        row = await conn.fetchrow(CURSOR, self._dataset.table, count, self._given.last)
         if row is None:
             raise SqlError(Reason.SCHEMA_DRIFT, f"sys_info.jdp_cursor has no row for {self._dataset.table}")
+        self._given.pending = row["base"] + count
         return row["base"], row["start"]
 
     async def _stage(self, conn: Connection, rows: Sequence[Row], after: int) -> None:
@@ -130,6 +136,8 @@ class Writer:
                 records = _numbered(rows, *(given or await self._numbers(conn, len(rows))))
                 await self._copy_in(conn, self._dataset.table, "sys_info", records)
         except asyncpg.UniqueViolationError:
+            if given is None:
+                self._given.begin()
             return False
         return True
 

@@ -127,6 +127,33 @@ class Ledger:
         if not (await self._fetch(questions.CHANGE_PROGRESS, values))[0][0]:
             await self._fetch(questions.NEW_PROGRESS, values)
 
+    async def clock(self) -> float:
+        """The server's, in seconds since 1970."""
+        return float((await self._fetch(questions.CLOCK, ()))[0][0])
+
+    async def horizon(self, dataset: Dataset, shop: str) -> datetime | None:
+        """From when on records are kept. None: all are."""
+        found = await self._fetch(questions.HORIZON, (dataset.table, shop))
+        return found[0][0] if found else None
+
+    async def keep_from(self, dataset: Dataset, shop: str, horizon: datetime) -> None:
+        """Note it, unless a later one is noted."""
+        ours = (dataset.table, shop)
+        if not (await self._fetch(questions.MOVE_HORIZON, (horizon, horizon, *ours)))[0][0]:
+            await self._fetch(questions.NEW_HORIZON, (*ours, horizon))
+
+    async def expire(self, dataset: Dataset, shop: str, nick: str, limit: int) -> tuple[int, int]:
+        """How many rows from before the horizon were found, and how many of them deleted."""
+        before = await self.horizon(dataset, shop)
+        if before is None:
+            return 0, 0
+        old = (nick, nick, before)
+        found = sorted(row[0] for row in await self._fetch(questions.expired(dataset), (limit, *old)))
+        if not found:
+            return 0, 0
+        values = (json.dumps(found), *old, dataset.table, shop)
+        return len(found), int((await self._fetch(questions.expire(dataset), values))[0][0])
+
     async def oversold(self, trades: Dataset, items: Dataset, nick: str) -> int | None:
         """Not counted here yet."""
         return None

@@ -19,10 +19,11 @@ WRITES = {
     "jdp_quarantine": ("SELECT", "INSERT", "UPDATE"),
     "jdp_audit": ("SELECT", "INSERT", "UPDATE"),
     "jdp_backfill": ("SELECT", "INSERT", "UPDATE"),
+    "jdp_retention": ("SELECT", "INSERT", "UPDATE"),
     "jdp_cursor": ("SELECT", "UPDATE"),
     "jdp_request": ("SELECT", "UPDATE"),
 }
-READS = ("jdp_audit", "jdp_backfill")
+READS = ("jdp_audit", "jdp_backfill", "jdp_retention")
 """Besides the pushed tables and their views. Quarantine and stage are nobody's reading."""
 
 CREATE_USER = (
@@ -50,7 +51,8 @@ FORGET = "DELETE FROM [dbo].[jdp_made] WHERE kind = 'login' AND name = %s"
 def writer_rights(asked: Asked) -> dict[str, tuple[str, ...]]:
     rights: dict[str, tuple[str, ...]] = {}
     for dataset in asked.datasets:
-        rights[dataset.table] = ("SELECT", "INSERT", "UPDATE")
+        deletes = ("DELETE",) if dataset.table in asked.expiring else ()
+        rights[dataset.table] = ("SELECT", "INSERT", "UPDATE", *deletes)
         rights[stage_name(dataset)] = ("SELECT", "INSERT", "DELETE")
     return {**rights, **WRITES}
 
@@ -62,6 +64,9 @@ def reader_rights(asked: Asked) -> dict[str, tuple[str, ...]]:
 def grants(asked: Asked, readers: Iterator[str]) -> Iterator[str]:
     for table, rights in writer_rights(asked).items():
         yield f"GRANT {', '.join(rights)} ON OBJECT::{qualified('dbo', table)} TO {identifier(asked.login)}"
+    for dataset in asked.datasets:
+        if dataset.table not in asked.expiring:
+            yield f"REVOKE DELETE ON OBJECT::{qualified('dbo', dataset.table)} FROM {identifier(asked.login)}"
     for reader in readers:
         for table, rights in reader_rights(asked).items():
             yield f"GRANT {', '.join(rights)} ON OBJECT::{qualified('dbo', table)} TO {identifier(reader)}"
@@ -81,7 +86,9 @@ async def granted(session: Blocking, asked: Asked, schema: Schema) -> bool:
     wanted = {asked.login: _pairs(writer_rights(asked))}
     wanted |= {reader: _pairs(reader_rights(asked)) | {("platform", "SELECT")} for reader in known(asked, schema)}
     for login, rights in wanted.items():
-        if not rights <= {(str(target), str(right)) for target, right in await session.fetch(HELD, (login,))}:
+        held = {(str(target), str(right)) for target, right in await session.fetch(HELD, (login,))}
+        surplus = {(dataset.table, "DELETE") for dataset in asked.datasets} - rights
+        if not rights <= held or surplus & held:
             return False
     return True
 

@@ -10,7 +10,16 @@ from cairn.sql.push.sqlserver.drift import Column, Database
 from cairn.sql.share.blocking import Blocking
 from cairn.sql.share.sqlserver.tables import type_name
 
-OWN = ("jdp_cursor", "jdp_quarantine", "jdp_shop", "jdp_audit", "jdp_backfill", "jdp_request", "jdp_made")
+OWN = (
+    "jdp_cursor",
+    "jdp_quarantine",
+    "jdp_shop",
+    "jdp_audit",
+    "jdp_backfill",
+    "jdp_request",
+    "jdp_retention",
+    "jdp_made",
+)
 
 DATABASE = (
     "SELECT d.compatibility_level, d.containment, d.delayed_durability_desc, d.is_read_committed_snapshot_on"

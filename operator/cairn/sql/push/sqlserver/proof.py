@@ -17,7 +17,12 @@ _OURS = (
     f"table_name IN (SELECT j.v COLLATE {HASHED} FROM OPENJSON(%s) WITH (v varchar(64) '$') AS j)"
     f" AND shop_id IN (SELECT j.v COLLATE {EXACT} FROM OPENJSON(%s) WITH (v nvarchar(64) '$') AS j)"
 )
-_AUDIT = f"FROM [dbo].[jdp_audit] WHERE {_OURS}"
+_KEPT = (
+    "NOT EXISTS (SELECT 1 FROM [dbo].[jdp_retention] AS r WHERE r.table_name = a.table_name"
+    " AND r.shop_id = a.shop_id AND a.window_start < r.horizon)"
+)
+"""What retention took is nothing that could stand."""
+_AUDIT = f"FROM [dbo].[jdp_audit] AS a WHERE {_OURS} AND {_KEPT}"
 
 TOTAL = f"SELECT MAX(window_end) AS through, {_SUMS} {_AUDIT}"
 BY_HOUR = f"SELECT TOP ({HOURS}) window_start, {_SUMS} {_AUDIT} GROUP BY window_start ORDER BY window_start DESC"
@@ -30,9 +35,12 @@ HISTORY = (
     f" FROM [dbo].[jdp_backfill] WHERE {_OURS} AND since < until"
 )
 
+RETENTION = f"SELECT MIN(horizon) AS horizon, SUM(rows_taken) AS rows_taken FROM [dbo].[jdp_retention] WHERE {_OURS}"
+
 
 async def proof_facts(session: Blocking, tables: Sequence[str], shops: Sequence[str]) -> dict[str, Any]:
-    """proof: through, total, hours (the last 24), days; history: since, records, complete. None before there is any."""
+    """proof: through, total, hours (the last 24), days; history: since, records, complete;
+    retention: horizon, rows. None before there is any."""
     ours = (json.dumps(list(tables)), json.dumps(list(shops)))
     ((through, *total),) = await session.fetch(TOTAL, ours)
     proof = None
@@ -47,7 +55,9 @@ async def proof_facts(session: Blocking, tables: Sequence[str], shops: Sequence[
     history = None
     if since is not None:
         history = {"since": since.isoformat(), "records": int(records), "complete": bool(complete)}
-    return {"proof": proof, "history": history}
+    ((horizon, taken),) = await session.fetch(RETENTION, ours)
+    retention = None if horizon is None else {"horizon": horizon.isoformat(), "rows": int(taken)}
+    return {"proof": proof, "history": history, "retention": retention}
 
 
 def _named(name: str, row: Row) -> dict[str, Any]:

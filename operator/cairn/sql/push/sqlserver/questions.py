@@ -6,6 +6,7 @@ from __future__ import annotations
 from cairn.api.dataset import Dataset
 from cairn.api.proof import SUMMED_DIGITS
 from cairn.sql.push.sqlserver.ddl import EXACT, HASHED
+from cairn.sql.push.sqlserver.upsert import COUNTED
 from cairn.sql.share.sqlserver.text import BINARY, identifier, qualified
 
 VERSION = "SELECT CAST(SERVERPROPERTY('ProductMajorVersion') AS int)"
@@ -62,6 +63,33 @@ NEW_PROGRESS = (
 """A row is changed where it is there, else made: one worker writes the book of a subscription."""
 
 
+CLOCK = "SELECT DATEDIFF_BIG(second, '1970-01-01', SYSUTCDATETIME()) AS n"
+HORIZON = "SELECT horizon FROM [dbo].[jdp_retention] WHERE table_name = %s AND shop_id = %s"
+MOVE_HORIZON = (
+    "UPDATE [dbo].[jdp_retention] SET horizon = CASE WHEN horizon > %s THEN horizon ELSE %s END"
+    f" WHERE table_name = %s AND shop_id = %s{COUNTED}"
+)
+NEW_HORIZON = "INSERT INTO [dbo].[jdp_retention] (table_name, shop_id, horizon) VALUES (%s, %s, %s)"
+
+
+def expired(dataset: Dataset) -> str:
+    """Wants how many, and what `_old` wants."""
+    key, modified = f"t.{identifier(dataset.key)}", f"t.{identifier(dataset.modified)}"
+    table = qualified("dbo", dataset.table)
+    return f"SELECT TOP (%s) {key} FROM {table} AS t WHERE {_old(dataset)} ORDER BY {modified}"
+
+
+def expire(dataset: Dataset) -> str:
+    """Wants a JSON array of keys, what `_old` wants, and table and shop. Whoever was written meanwhile stays."""
+    keys = f"t.{identifier(dataset.key)} IN (SELECT j.k FROM OPENJSON(%s) WITH (k bigint '$') AS j)"
+    return (
+        "DECLARE @n bigint; BEGIN TRANSACTION;"
+        f" DELETE t FROM {qualified('dbo', dataset.table)} AS t WHERE {keys} AND {_old(dataset)};"
+        " SET @n = @@ROWCOUNT; UPDATE [dbo].[jdp_retention] SET rows_taken = rows_taken + @n"
+        " WHERE table_name = %s AND shop_id = %s; COMMIT TRANSACTION; SELECT @n AS n"
+    )
+
+
 def slices(dataset: Dataset, seconds: int, *, deep: bool) -> str:
     """Wants the beginning, then what `_rows` wants."""
     digits = f"CROSS APPLY (SELECT LEFT({_hash(deep=deep)}, {SUMMED_DIGITS}) AS d) AS h"
@@ -105,3 +133,9 @@ def _rows(dataset: Dataset) -> str:
     """Wants the nick twice, for the index and by its characters, and from when until when."""
     owner, modified = f"t.{identifier(dataset.owner)}", f"t.{identifier(dataset.modified)}"
     return f"{owner} = %s AND {owner} COLLATE {EXACT} = %s AND {modified} >= %s AND {modified} < %s"
+
+
+def _old(dataset: Dataset) -> str:
+    """Wants the nick twice, for the index and by its characters, and until when."""
+    owner, modified = f"t.{identifier(dataset.owner)}", f"t.{identifier(dataset.modified)}"
+    return f"{owner} = %s AND {owner} COLLATE {EXACT} = %s AND {modified} < %s"

@@ -23,7 +23,7 @@ from cairn.sql.push.sqlserver.view import view_digest, view_sql
 from cairn.sql.share.blocking import Blocking
 from cairn.sql.share.sqlserver.text import qualified
 
-STEPS = ((1, "foundation"),)
+STEPS = ((1, "foundation"), (2, "retention"))
 
 LOCK = (
     "DECLARE @held int; EXEC @held = sys.sp_getapplock @Resource = N'cairn.push', @LockMode = 'Exclusive',"

@@ -32,12 +32,15 @@ QUARANTINE = (
 
 _CLOCK = "CAST(DATEADD(hour, 8, SYSUTCDATETIME()) AS datetime2(6))"
 _NEXT = "DATEADD(microsecond, %s, ts)"
+_ABOVE = "CASE WHEN seq > %s THEN seq ELSE %s END"
+AT = "SELECT seq FROM [dbo].[jdp_cursor] WHERE table_name = %s"
 CURSOR = (
-    f"UPDATE [dbo].[jdp_cursor] SET seq = seq + %s, ts = CASE WHEN {_NEXT} > {_CLOCK} THEN {_NEXT} ELSE {_CLOCK} END"
+    f"UPDATE [dbo].[jdp_cursor] SET seq = {_ABOVE} + %s,"
+    f" ts = CASE WHEN {_NEXT} > {_CLOCK} THEN {_NEXT} ELSE {_CLOCK} END"
     " OUTPUT INSERTED.seq, INSERTED.ts WHERE table_name = %s"
 )
-"""Gives out the next numbers and moments: the last of them. Its row stays locked to COMMIT: they become visible in
-their order.
+"""Gives out the next numbers, above the first two parameters, and moments: the last of them. Its row stays locked to
+COMMIT: they become visible in their order.
 """
 
 

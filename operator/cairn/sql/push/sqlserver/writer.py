@@ -22,10 +22,11 @@ from cairn.api.dataset import Dataset
 from cairn.sql.errors import SqlError
 from cairn.sql.postgresql import Target
 from cairn.sql.push.fault import Fault
+from cairn.sql.push.given import Given
 from cairn.sql.push.rows import Order, Poison, Row, Split, Written, newest, split
 from cairn.sql.push.sqlserver.faults import TAKEN, kind_of, translated
 from cairn.sql.push.sqlserver.stage import chunks, limits, staged_rows
-from cairn.sql.push.sqlserver.upsert import BEGIN, COMMIT, CURSOR, OLDEST, QUARANTINE, ROLLBACK, statements
+from cairn.sql.push.sqlserver.upsert import AT, BEGIN, COMMIT, CURSOR, OLDEST, QUARANTINE, ROLLBACK, statements
 from cairn.sql.share.sqlserver.connection import Session, connect
 
 STATEMENT_SECONDS = 30.0
@@ -41,6 +42,7 @@ class Writer:
         self._sql, self._limits = statements(dataset), limits(dataset)
         self._session: Session | None = None
         self._bulk = True
+        self._given = Given()
 
     async def open(self) -> Session:
         """The session. SqlError says why there is none."""
@@ -49,6 +51,8 @@ class Writer:
             session = await self._connect()
             try:
                 await session.execute(self._sql.orphans)
+                at = await session.fetch(AT, (self._dataset.table,))
+                self._given.connected(int(at[0][0]) if at else 0)
             except BaseException:
                 session.abort()
                 raise
@@ -66,6 +70,7 @@ class Writer:
         with translated():
             session = await self.open()
             distinct = newest(rows)
+            self._given.begin()
             try:
                 news = split(distinct, await self._there(session, distinct)) if distinct else Split([], [], 0)
                 staged = sorted((*news.changed, *news.new), key=lambda row: row.key)
@@ -74,7 +79,8 @@ class Writer:
             except BaseException:
                 await self.close()
                 raise
-        return replace(written, stale=len(rows) - written.inserted - written.updated)
+        stale = len(rows) - written.inserted - written.updated
+        return replace(written, stale=stale, fell_back=self._given.committed())
 
     async def _connect(self) -> Session:
         return await connect(self._target(), statement_timeout=STATEMENT_SECONDS)
@@ -126,10 +132,12 @@ class Writer:
 
     async def _numbers(self, session: Session, count: int) -> tuple[int, datetime]:
         """What comes before the first of so many."""
-        found = await session.fetch(CURSOR, (count, count, count, self._dataset.table))
+        found = await session.fetch(CURSOR, (*[self._given.last] * 2, count, count, count, self._dataset.table))
         if not found:
             raise SqlError(Reason.SCHEMA_DRIFT, f"dbo.jdp_cursor has no row for {self._dataset.table}")
-        return int(found[0][0]) - count, found[0][1] - count * _MICROSECOND
+        last = int(found[0][0])
+        self._given.pending = last
+        return last - count, found[0][1] - count * _MICROSECOND
 
 
 def _values(poison: Poison) -> tuple[object, ...]:

@@ -19,6 +19,7 @@ from cairn.sql.errors import SqlError
 from cairn.sql.postgresql import Target
 from cairn.sql.share.blocking import Blocking, Row
 from cairn.sql.share.mysql.names import MARIADB, MYSQL, Flavour
+from cairn.sql.share.mysql.upload import Uploading
 
 PINNED = (
     "SET SESSION sql_mode = 'STRICT_ALL_TABLES,ONLY_FULL_GROUP_BY,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO'",
@@ -76,11 +77,20 @@ class Session(Blocking):
         """Close the socket without a word."""
         self._connection._force_close()  # type: ignore[attr-defined]  # the stubs lack it
 
+    async def load(self, statement: str, offered: bytes) -> tuple[int, int]:
+        """`upload.LOAD`, in a session opened with `upload`: how many rows it made, how many warnings it left."""
+        return await self._run(self._load, statement, offered)
+
     def _close(self) -> None:
         self._connection.close()
 
     def _query(self, statement: str, parameters: tuple[object, ...]) -> list[Row]:
         return _query(self._connection, statement, parameters)
+
+    def _load(self, statement: str, offered: bytes) -> tuple[int, int]:
+        if not isinstance(self._connection, Uploading):
+            raise TypeError("this session was not opened with upload")
+        return self._connection.load(statement, offered)
 
 
 def _query(connection: Connection[Any], statement: str, parameters: tuple[object, ...]) -> list[Row]:
@@ -89,11 +99,17 @@ def _query(connection: Connection[Any], statement: str, parameters: tuple[object
         return list(cursor.fetchall())
 
 
-async def connect(target: Target, *, timeout: float = 8.0, statement_timeout: float = 15.0) -> Session:  # noqa: ASYNC109 -- the socket's
+async def connect(
+    target: Target,
+    *,
+    timeout: float = 8.0,  # noqa: ASYNC109 -- the socket's
+    statement_timeout: float = 15.0,
+    upload: bool = False,
+) -> Session:
     """An open session. SqlError (DatabaseUnreachable, AuthenticationFailed, DatabaseNotFound) says why not."""
     where = f"{target.host}:{target.port}/{target.database}"
     try:
-        return await asyncio.to_thread(_connect, target, timeout, statement_timeout)
+        return await asyncio.to_thread(_connect, target, timeout, statement_timeout, upload)
     except pymysql.err.MySQLError as error:
         number = error.args[0] if error.args else 0
         text = str(error.args[1]) if len(error.args) > 1 else str(error)
@@ -105,8 +121,8 @@ async def connect(target: Target, *, timeout: float = 8.0, statement_timeout: fl
         raise SqlError(Reason.DATABASE_UNREACHABLE, f"{where}: {str(error) or type(error).__name__}") from error
 
 
-def _connect(target: Target, timeout: float, statement_timeout: float) -> Session:
-    connection: Connection[Any] = pymysql.connect(
+def _connect(target: Target, timeout: float, statement_timeout: float, upload: bool) -> Session:  # noqa: FBT001
+    connection: Connection[Any] = (Uploading if upload else Connection)(
         host=target.address or target.host,
         port=target.port,
         user=target.user,
@@ -118,7 +134,7 @@ def _connect(target: Target, timeout: float, statement_timeout: float) -> Sessio
         write_timeout=statement_timeout,
         charset="utf8mb4",
         autocommit=True,
-        local_infile=False,
+        local_infile=upload,
     )
     try:
         for statement in PINNED:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import random
 import uuid
+from itertools import pairwise
 
 import pytest
 
@@ -19,17 +20,20 @@ QUICK = Terms(duration=1.2, margin=0.4, renew=0.3, retry=0.2)
 
 
 class UnreliableTransport:
-    """Stalls some calls, loses the answer of others, and is cut off for a while at times."""
+    """Stalls some calls, loses the answer of others, and is cut off for a while at times, or when told so."""
 
     def __init__(self, inner: Transport, seed: int) -> None:
         self._inner = inner
         self._random = random.Random(seed)
         self._cut_until = 0.0
 
+    def cut(self, seconds: float) -> None:
+        self._cut_until = max(self._cut_until, asyncio.get_running_loop().time() + seconds)
+
     async def send(self, request: Request) -> Response:
-        now = asyncio.get_running_loop().time()
-        if now < self._cut_until or self._random.random() < 0.1:
-            self._cut_until = max(self._cut_until, now + self._random.uniform(0, 2.0))
+        if self._random.random() < 0.1:
+            self.cut(self._random.uniform(0, 2.0))
+        if asyncio.get_running_loop().time() < self._cut_until:
             raise UnavailableError(0, "cut off")
         if self._random.random() < 0.1:
             await asyncio.sleep(self._random.uniform(0, 1.0))
@@ -44,16 +48,18 @@ class UnreliableTransport:
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_two_replicas_never_may_both_write(transport: Transport, namespace: str, seed: int) -> None:
+    """Who has led a while is cut off for longer than the Lease holds, so that the other one's turn comes."""
     ref = Ref(LEASE, namespace, "one")
     elections: dict[int, Election] = {}
-    terms_led: list[int] = []
+    leaders: list[int] = []
 
     async def replica(number: int) -> None:
+        network = UnreliableTransport(transport, seed * 10 + number)
         while True:
-            client = Cluster(UnreliableTransport(transport, seed * 10 + number))
-            election = elections[number] = Election(client, ref, f"{number}-{uuid.uuid4()}", QUICK)
+            election = elections[number] = Election(Cluster(network), ref, f"{number}-{uuid.uuid4()}", QUICK)
             await election.win()
-            terms_led.append(number)
+            leaders.append(number)
+            asyncio.get_running_loop().call_later(QUICK.duration, network.cut, 3 * QUICK.duration)
             try:
                 await election.keep()
             except LeaseLostError:
@@ -70,10 +76,10 @@ async def test_two_replicas_never_may_both_write(transport: Transport, namespace
         for task in tasks:
             if task.done():
                 task.result()
-        return len(terms_led) >= 4
+        return sum(before != after for before, after in pairwise(leaders)) >= 3
 
     try:
-        await until("it changed hands", changed_hands, seconds=240)
+        await until("it changed hands three times", changed_hands, seconds=240)
     finally:
         for task in tasks:
             task.cancel()

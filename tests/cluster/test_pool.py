@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import signal
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ import pytest_asyncio
 from cairn.api.platform import Platform
 from cairn.api.pushsubscription import PushSubscription
 from cairn.api.resources import Obj
+from cairn.cli.pool import ApiNamespace
 from cairn.engine.cluster import Cluster, KubernetesTransport, load_configuration
 from cairn.engine.io import OwnerIo
 from cairn.engine.kind import Action, Observed
@@ -159,8 +162,7 @@ async def test_members_come_die_and_go_and_the_subscription_moves_out_without_lo
     await run.accepted(100)
 
     third = pool.member("pool-c")
-    assert second.stop() == 0
-    until(lambda: pool.holder, lambda holder: holder != "pool-b")
+    leave_while_the_worker_hangs(pool, second)
     assert pool.ready("pool-c") == "pool-c"
     names = {one["metadata"]["name"] for one in pool.cluster.admin.get(LEASES).body["items"]}
     assert "pool-b" not in names
@@ -177,6 +179,49 @@ async def test_members_come_die_and_go_and_the_subscription_moves_out_without_lo
     run.plane.worker().start()
     await run.accepted(100)
     await run.judge()
+
+
+def leave_while_the_worker_hangs(pool: Pool, member: Program) -> None:
+    """The worker takes longer to end than its Lease holds without renewal: nobody else has it for so long."""
+    assert member.process is not None
+    (worker,) = _children(member.process.pid)
+    last = pool.lease["spec"]["renewTime"]
+    os.kill(worker, signal.SIGSTOP)
+    member.process.send_signal(signal.SIGTERM)
+    seconds = 2 * pool.lease["spec"]["leaseDurationSeconds"]
+    lease = until(
+        lambda: pool.lease,
+        lambda lease: leases.holder(lease) != member.name or _later(last, lease["spec"]["renewTime"]) > seconds,
+        seconds=60,
+    )
+    assert leases.holder(lease) == member.name
+    os.kill(worker, signal.SIGCONT)
+    assert member.process.wait(40) == 0
+    member.process = None
+    until(lambda: pool.holder, lambda holder: holder != member.name)
+
+
+def _children(pid: int) -> list[int]:
+    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _later(one: str, other: str) -> float:
+    """Seconds from one time to the other."""
+    return (datetime.fromisoformat(other) - datetime.fromisoformat(one)).total_seconds()
+
+
+async def test_of_two_members_who_take_one_lease_the_slower_one_has_it_not(pool: Pool) -> None:
+    await pool.lend()
+    both = Cluster(KubernetesTransport(await load_configuration(str(pool.kubeconfig), None)))
+    try:
+        place = ApiNamespace(both, POOL)
+        (lease,) = await place.leases()
+        now = datetime.now(UTC)
+        assert await place.replace(leases.held(lease, "pool-a", now, {}))
+        assert await place.replace(leases.held(lease, "pool-b", now, {})) is None
+        assert pool.holder == "pool-a"
+    finally:
+        await both.close()
 
 
 def test_pool_may_read_no_list_of_secrets_and_nothing_elsewhere(charted: Charted) -> None:

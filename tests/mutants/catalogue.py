@@ -23,6 +23,8 @@ MYSQL_WRITER = "operator/cairn/sql/push/mysql/writer.py"
 SQLSERVER = "operator/cairn/sql/push/sqlserver/upsert.py"
 ADMIN = "operator/cairn/bus/admin.py"
 PUBLISH = "operator/cairn/bus/publish.py"
+MEMBER = "operator/cairn/pool/member.py"
+WORKER_RUN = "operator/cairn/worker/run.py"
 GATEWAY_BUS = "operator/cairn/gateway/bus.py"
 
 TEST_WRITER = "tests/data/test_sql_writer.py"
@@ -294,5 +296,26 @@ MUTANTS = (
         "operator/cairn/sql/push/postgresql/retention.py",
         "WHERE {old} AND {key} = ANY($4)",
         "WHERE h.table_name = $1 AND h.shop_id = $2 AND t.{identifier(dataset.owner)} = $3 AND {key} = ANY($4)",
+    ),
+    mutant(
+        "a member that leaves renews nothing while its workers end",
+        "tests/cluster/test_pool.py::test_members_come_die_and_go_and_the_subscription_moves_out_without_loss",
+        MEMBER,
+        "                await self._renew(leases.slot(lease))\n            elif mine:\n",
+        "                continue\n            elif mine:\n",
+    ),
+    mutant(
+        "the slower of two members has the Lease as well",
+        "tests/cluster/test_pool.py::test_of_two_members_who_take_one_lease_the_slower_one_has_it_not",
+        "operator/cairn/pool/leases.py",
+        "    found = copy.deepcopy(lease)\n    old = found",
+        "    found = copy.deepcopy(lease)\n    found['metadata'].pop('resourceVersion')\n    old = found",
+    ),
+    mutant(
+        "a worker whose member died goes on until it has finished",
+        "tests/unit/pool/test_child.py::test_child_whose_member_died_ends_without_finishing_anything",
+        WORKER_RUN,
+        "        _end_with_parent()\n",
+        "        loop.add_reader(sys.stdin, worker.stop)\n",
     ),
 )

@@ -2,8 +2,7 @@
 """A member of the pool: it runs the workers of those subscriptions whose Leases it holds.
 
 While the API server gives no answer it goes on with what it has: a seller must not wait for it. Should another member
-take over meanwhile, both write until the answer comes, and the guard keeps the result right. While it leaves it renews
-nothing, so a worker that takes long to end may still write when its Lease has run out.
+take over meanwhile, both write until the answer comes, and the guard keeps the result right.
 """
 
 from __future__ import annotations
@@ -175,25 +174,46 @@ class Member:
         self.children.pop(name, None)
 
     async def _leave(self) -> None:
-        """Tell the others first: they take over one by one, as the workers end."""
+        """Tell the others first: they take over one by one, as the workers end. Until then each Lease is renewed."""
         try:
-            seen = await self._place.leases()
-            for lease in seen:
-                if lease["metadata"]["name"] == self._name:
-                    await self._place.delete(lease)
+            await self._sign_off()
         except AwayError as error:
             log.warning("not signed off: %s", error)
-        await asyncio.gather(*(self._end(child) for child in list(self.children.values())))
+        while self.children:
+            for child in self.children.values():
+                child.stop()
+            await self._one_ends()
+            try:
+                await self._hand_over()
+            except AwayError as error:
+                log.warning("not given up: %s", error)
+                if not any(child.running for child in self.children.values()):
+                    return  # the Leases run out by themselves
 
-    async def _end(self, child: Child) -> None:
-        child.stop()
-        await child.ended()
-        try:
-            for lease in await self._place.leases():
-                if lease["metadata"]["name"] == child.name and leases.holder(lease) == self._name:
-                    await self._place.replace(leases.given_up(lease))
-        except AwayError as error:
-            log.warning("%s: not given up: %s", child.name, error)
+    async def _sign_off(self) -> None:
+        for lease in await self._place.leases():
+            if lease["metadata"]["name"] == self._name:
+                await self._place.delete(lease)
+
+    async def _one_ends(self) -> None:
+        """Or a round is over."""
+        ends = [asyncio.create_task(child.ended()) for child in self.children.values()]
+        _, still = await asyncio.wait(ends, timeout=ROUND_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        for one in still:
+            one.cancel()
+
+    async def _hand_over(self) -> None:
+        """What has ended is given up, what still ends is kept from the others."""
+        self._leases = {one["metadata"]["name"]: one for one in await self._place.leases()}
+        for name, child in list(self.children.items()):
+            lease = self._leases.get(name)
+            mine = lease is not None and leases.holder(lease) == self._name
+            if lease is not None and mine and child.running:
+                await self._renew(leases.slot(lease))
+            elif mine:
+                await self._give_up(name)
+            elif not child.running:
+                del self.children[name]
 
 
 def _clock() -> float:

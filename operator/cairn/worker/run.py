@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 from collections.abc import Mapping
@@ -116,21 +117,16 @@ def assemble(config: WorkerConfig) -> tuple[Worker, Metrics]:
     return Worker(config, lanes, budget, metrics), metrics
 
 
-def _end_with_parent(worker: Worker) -> None:
-    """Standard input holds nothing, and ends when whoever holds its other end does."""
-    loop = asyncio.get_running_loop()
-
-    def gone() -> None:
-        loop.remove_reader(sys.stdin)
-        worker.stop()
-
-    loop.add_reader(sys.stdin, gone)
+def _end_with_parent() -> None:
+    """Standard input holds nothing, and ends when whoever holds its other end does. Nobody keeps the subscription from
+    others any more then: what is not committed is delivered again, to the next one."""
+    asyncio.get_running_loop().add_reader(sys.stdin, os._exit, os.EX_UNAVAILABLE)
 
 
 async def serve(config: WorkerConfig, host: str = "0.0.0.0", socket: Path | None = None) -> None:  # noqa: S104 -- the kubelet and Prometheus ask the pod's address
     """Until SIGTERM or SIGINT; then finish what is being written, acknowledge it, and give the rest back.
 
-    socket: where to serve instead, for the program that started this one; the worker ends with it.
+    socket: where to serve instead, for the program that started this one; once that has ended, so does this at once.
     """
     worker, metrics = assemble(config)
     proof, proven = config.proof, metrics.proof() if config.proof else None
@@ -141,7 +137,7 @@ async def serve(config: WorkerConfig, host: str = "0.0.0.0", socket: Path | None
     await site.start()
     loop = asyncio.get_running_loop()
     if socket:
-        _end_with_parent(worker)
+        _end_with_parent()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, worker.stop)
     log.info("%s: datasets %s", config.subscription, ", ".join(dataset.name for dataset in config.datasets))

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 import yaml
 
+from cairn.pool import leases
 from cairn.rds.config import SOCKETS
-from cluster.charted import CHARTS, ROLES, SELLER, SYSTEM, Charted, helm, until
+from cluster.charted import CHARTS, POOL, ROLES, SELLER, SYSTEM, Charted, helm, until
 from devcluster import Cluster
 from pods.installed import MINUTES, VALUES, chart, explained, ready
 
@@ -24,6 +25,8 @@ pytestmark = pytest.mark.pods
 EXAMPLES = CHARTS.parent / "examples"
 CAIRN = f"/apis/cairn.dev/v1alpha1/namespaces/{SELLER}"
 PODS = f"/api/v1/namespaces/{SELLER}/pods"
+DEPLOYMENT = f"/apis/apps/v1/namespaces/{SELLER}/deployments/orders-push"
+LEASE = f"/apis/coordination.k8s.io/v1/namespaces/{POOL}/leases/{SELLER}--orders"
 OPERATOR = f"system:serviceaccount:{SYSTEM}:cairn-operator"
 
 
@@ -69,6 +72,41 @@ def test_seller_cloud_by_an_isv_stands_and_takes_data(installed: Charted, isv: P
     ready(installed, f"{CAIRN}/sellerrdses/shop-db")
     ready(installed, f"{CAIRN}/pushsubscriptions/orders")
     sql(installed, "CREATE TABLE kept (n int); INSERT INTO kept VALUES (42)")
+
+
+def test_worker_moves_into_the_pool_outlives_a_member_and_moves_out_again(installed: Charted, isv: Path) -> None:
+    args = ("--namespace", SYSTEM, "--wait", "--timeout", "4m")
+    member = "--set=push.pool.replicas=1,push.pool.cpu=500m,push.pool.memory=512Mi"
+    helm(installed.plane.kubeconfig, "upgrade", "cairn", CHARTS / "cairn", *args, *VALUES, member)
+    plan = "/apis/cairn.dev/v1alpha1/serviceplans/push.small"
+    assert installed.admin.merge(plan, {"spec": {"push": {"worker": "Shared"}}}).ok
+    first = pooled(installed)
+    assert not installed.admin.get(DEPLOYMENT).ok
+    with explained(installed):
+        installed.plane.kubectl("delete", "pod", "-n", POOL, first, "--grace-period=0", "--force")
+        assert pooled(installed) != first
+    assert installed.admin.merge(plan, {"spec": {"push": {"worker": "Own"}}}).ok
+    with explained(installed):
+        until(
+            lambda: installed.admin.get(DEPLOYMENT),
+            lambda own: own.ok and own.body.get("status", {}).get("readyReplicas") == 1,
+            seconds=2 * MINUTES,
+        )
+    assert not installed.admin.get(LEASE).ok
+    ready(installed, f"{CAIRN}/pushsubscriptions/orders")
+
+
+def pooled(cluster: Charted) -> str:
+    """The living member that has the subscription, once its worker reads and writes."""
+
+    def found() -> str:
+        pods = cluster.admin.get(f"/api/v1/namespaces/{POOL}/pods").body["items"]
+        slot = leases.slot(lease) if (lease := cluster.admin.get(LEASE).body).get("spec") else None
+        alive = {pod["metadata"]["name"] for pod in pods if "deletionTimestamp" not in pod["metadata"]}
+        return slot.holder if slot and slot.ready and slot.holder in alive else ""
+
+    with explained(cluster):
+        return until(found, bool, seconds=2 * MINUTES)
 
 
 def test_operator_was_refused_nothing_and_used_what_the_tests_say(installed: Charted) -> None:

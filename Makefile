@@ -95,6 +95,7 @@ bench-reconcile: env ## 1,000 new machines against a bare client, 5,000 at rest:
 bench-push: env data-packages ## the guarded write against COPY, many sellers, HTTP to row: build/bench/push.json
 	@$(STEP) "control plane's binaries" $(PY) tests/devcluster/devcluster.py build --what controlplane
 	@test "$$(id -u)" != 0 || $(STEP) "database servers" $(PY) tests/devcluster/devcluster.py build --what databases
+	-@$(STEP) "Redpanda Connect to compare with" $(PY) tests/devcluster/devcluster.py build --what peer
 	@$(PY) benchmarks/push/run.py
 
 crds: env ## write crds/ and the charts' generated parts from the models

@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import end_to_end
 import mariadb
+import redpanda
 import sellers
 from contests import Bench
 from ground import TREE, postgresql, seller
@@ -57,6 +58,8 @@ async def measure(args: argparse.Namespace) -> dict[str, Any]:
         for count in (1, 8, 64):
             many[str(count)] = await sellers.measure(admin, args.rows, count, 1 if count == 64 else 3)
             said(f"{count} sellers", many[str(count)])
+        beside = await redpanda.measure(admin, args.rows, args.batch, args.rounds)
+        said("beside Redpanda Connect", beside)
         plane = await end_to_end.measure(admin, args.rows, args.seconds)
         said("end to end", plane)
     other = await mariadb.measure(args.rows // 3, args.batch // 3, args.rounds)
@@ -66,6 +69,7 @@ async def measure(args: argparse.Namespace) -> dict[str, Any]:
     return {
         "postgresql": {"new": new, "updates": updates},
         "mariadb": other,
+        "redpanda_connect": beside,
         **plane,
         "sellers": many,
         "machine": machine,

@@ -18,6 +18,7 @@ _MODULES = {
     "nodes": modules.ALL,
     "kubevirt-plane": (*modules.CONTROL_PLANE, *modules.KUBEVIRT_PLANE, modules.OIDC),
     "controlplane": modules.CONTROL_PLANE,
+    "peer": (modules.PEER,),
 }
 
 

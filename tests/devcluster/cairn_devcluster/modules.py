@@ -105,6 +105,7 @@ CRDS = Module(
 OIDC = Module("oidc", ((".", "oidc-dev"),))
 NETPOL = Module("netpol", ((".", "netpol-dev"),))
 TOOLS = Module("tools", (("helm.sh/helm/v4/cmd/helm", "helm"), ("github.com/nats-io/nats-server/v2", "nats-server")))
+PEER = Module("peer", ((".", "redpanda-connect"),))
 
 CONTROL_PLANE = (KUBEONE,)
 ALL = (KUBEONE, PAUSE, COREDNS, CSI, CRDS, NETPOL, GUARD, OIDC, TOOLS)

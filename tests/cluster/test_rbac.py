@@ -145,6 +145,9 @@ NEEDS = [
     *rights("own", "get", "secrets", name="cairn-bus-account"),
     # a subscription of a shared plan: into the pool, its wishes, and out of it
     *rights("pool", "get create patch delete", "coordination.k8s.io/leases", "secrets"),
+    # the pool's size
+    *rights("pool", "list", "coordination.k8s.io/leases"),
+    *rights("pool", "patch", "apps/deployments/scale", name="cairn-pool"),
 ]
 
 _VERSIONS = {resource.group: resource.version for resource in (*foreign.RESOURCES, SELLERS, HPA)}
@@ -184,7 +187,7 @@ class _Deed:
 
     def __call__(self) -> Answer:
         special = {"bind": self.bind, "finalizers": self.own, "resize": self.resize, "status": self.status}
-        special["source"] = self.ask
+        special |= {"source": self.ask, "scale": self.scale}
         for part, do in special.items():
             if self.right.verb == part or self.right.plural.endswith(f"/{part}"):
                 return do()
@@ -235,6 +238,9 @@ class _Deed:
         """Of what KubeVirt's and CDI's own servers ask the authorizer: the same question."""
         allowed = may(self.cluster, self.right)
         return Answer(200 if allowed else 403, {})
+
+    def scale(self) -> Answer:
+        return self.operator.merge(f"{self.path}/{self.name}/scale", {"spec": {"replicas": 1}})
 
     def own(self) -> Answer:
         """Make a child whose owner reference blocks the owner's deletion."""

@@ -32,7 +32,7 @@ OPERATOR = f"system:serviceaccount:{SYSTEM}:cairn-operator"
 
 @pytest.fixture(scope="module")
 def installed(devcluster: Cluster) -> Iterator[Charted]:
-    with chart(devcluster) as cluster:
+    with chart(devcluster, "--set=push.pool.cpu=500m,push.pool.memory=512Mi") as cluster:
         yield cluster
 
 
@@ -75,9 +75,6 @@ def test_seller_cloud_by_an_isv_stands_and_takes_data(installed: Charted, isv: P
 
 
 def test_worker_moves_into_the_pool_outlives_a_member_and_moves_out_again(installed: Charted, isv: Path) -> None:
-    args = ("--namespace", SYSTEM, "--wait", "--timeout", "4m")
-    member = "--set=push.pool.replicas=1,push.pool.cpu=500m,push.pool.memory=512Mi"
-    helm(installed.plane.kubeconfig, "upgrade", "cairn", CHARTS / "cairn", *args, *VALUES, member)
     plan = "/apis/cairn.dev/v1alpha1/serviceplans/push.small"
     assert installed.admin.merge(plan, {"spec": {"push": {"worker": "Shared"}}}).ok
     first = pooled(installed)

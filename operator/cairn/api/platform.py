@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
 from cairn.api.base import ObjectName, Quantity
@@ -167,6 +167,20 @@ class Pool(Setting):
 
     namespace: ObjectName = "cairn-push"
     """Where they run, with a Secret for each subscription; nothing else is there."""
+    min: Annotated[int, Field(ge=0)] = 0
+    """The fewest members."""
+    max: Annotated[int, Field(ge=0)] = 10
+    """The most members. Who has no room among so many waits."""
+    cpu: Quantity = "1"
+    """Processors of a member."""
+    memory: Quantity = "1Gi"
+    """Memory of a member."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Pool:
+        if self.min > self.max:
+            raise ValueError(f"min ({self.min}) is more than max ({self.max})")
+        return self
 
 
 class Push(Setting):

@@ -26,6 +26,7 @@ from cairn.engine.cluster import Cluster, KubernetesTransport, load_configuratio
 from cairn.engine.lease import LEASE_NAME, Election
 from cairn.engine.loop import Engine, Pace
 from cairn.engine.watch import connection, watch
+from cairn.pool.scale import Pool
 from cairn.push.janitor import tidy
 from cairn.push.kind import PushSubscriptionKind
 
@@ -82,7 +83,8 @@ async def serve(args: argparse.Namespace, platform: Platform, clock: Clock) -> i
         _watch_over(served, engine)
         # kopf cancels at its end what it did not see at its start: the others are started before it
         watching = watch(engine, lambda: connection(configuration), stop)
-        return await _until_one_ends(stop, engine.run(), election.keep(), tidy(cluster, platform, verdict), watching)
+        rounds = (tidy(cluster, platform, verdict), Pool(cluster, platform).keep())
+        return await _until_one_ends(stop, engine.run(), election.keep(), *rounds, watching)
     finally:
         server.shutdown()
         await election.release()

@@ -15,19 +15,15 @@ from pathlib import Path
 from aiohttp import web
 from kubernetes.aio.config import ConfigException
 
-from cairn.api.quantity import parse
 from cairn.api.resources import LEASE, SECRET, Obj, Ref, ref_of
 from cairn.engine.cluster import Cluster, KubernetesTransport, load_configuration
 from cairn.engine.errors import ApiError, ConflictError, NotFoundError
-from cairn.pool.assign import Claim
+from cairn.pool.assign import Claim, room
 from cairn.pool.http import application
 from cairn.pool.leases import LABEL
 from cairn.pool.member import AwayError, Member
 
 log = logging.getLogger(__name__)
-
-RESERVED_BYTES = 96 * 1024 * 1024
-"""Of the container's memory, for the program that runs the workers."""
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -83,18 +79,17 @@ class ApiNamespace:
 def run(args: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
-        room = Claim(int(parse(args.cpu) * 1000), int(parse(args.memory)) - RESERVED_BYTES)
-        return asyncio.run(serve(args, room))
+        return asyncio.run(serve(args, room(args.cpu, args.memory)))
     except (ValueError, OSError, ConfigException) as error:
         print(f"cairn pool: {error}", file=sys.stderr)
         return 2
 
 
-async def serve(args: argparse.Namespace, room: Claim) -> int:
+async def serve(args: argparse.Namespace, own: Claim) -> int:
     """Until SIGTERM or SIGINT; then every worker ends in order, and what it held is given up."""
     cluster = Cluster(KubernetesTransport(await load_configuration(args.kubeconfig, None), in_flight=8))
     place = ApiNamespace(cluster, args.namespace)
-    member = Member(place, args.name, os.environ.get("POD_UID", ""), room, args.directory)
+    member = Member(place, args.name, os.environ.get("POD_UID", ""), own, args.directory)
     runner = web.AppRunner(application(member), access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "0.0.0.0", args.port).start()  # noqa: S104 -- the kubelet and Prometheus ask the pod's address

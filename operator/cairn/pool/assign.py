@@ -11,6 +11,11 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from cairn.api.quantity import parse
+
+RESERVED_BYTES = 96 * 1024 * 1024
+"""Of a member's memory, for the program that runs the workers."""
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -26,13 +31,18 @@ class Claim:
         return Claim(self.millicores - other.millicores, self.memory - other.memory)
 
 
+def room(cpu: str, memory: str) -> Claim:
+    """What subscriptions may reserve at a member whose container has this. ValueError for what is no quantity."""
+    return Claim(int(parse(cpu) * 1000), int(parse(memory)) - RESERVED_BYTES)
+
+
 def assigned(subscriptions: Mapping[str, Claim], members: Mapping[str, Claim]) -> dict[str, str]:
     """Owner by subscription; without those that nobody has room for."""
-    room, found = dict(members), {}
+    left, found = dict(members), {}
     for one in sorted(subscriptions, key=lambda name: (_hash(name), name)):
         for member in sorted(members, key=lambda name: (_hash(f"{len(name)} {name} {one}"), name), reverse=True):
-            if subscriptions[one].fits(room[member]):
-                room[member] -= subscriptions[one]
+            if subscriptions[one].fits(left[member]):
+                left[member] -= subscriptions[one]
                 found[one] = member
                 break
     return found

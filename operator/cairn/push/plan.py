@@ -23,6 +23,7 @@ from cairn.calendar.asked import Asked, ask
 from cairn.calendar.cost import cost_of
 from cairn.calendar.fit import Site, peak_fits
 from cairn.engine.kind import Action, Child, Observed, Plan
+from cairn.pool.assign import room
 from cairn.push import decide, frozen, names, objects, proof, report, retention, shared, sizing
 from cairn.push.facts import Facts
 
@@ -225,7 +226,7 @@ def _in_pool(
     elif stands is None and not (facts.bus and facts.database and not actions):
         entered = ()
     policy = shared.network_policy(worker, platform.push.pool.namespace)
-    trouble = shared.trouble(stands)
+    trouble = shared.trouble(stands, room(platform.push.pool.cpu, platform.push.pool.memory))
     soon = bool(trouble) and worker.replicas > 0
     children = (Child(policy),) if policy else ()
     return Home(children, (*actions, *entered), working=bool(actions), soon=soon, trouble=trouble, waits=waits)

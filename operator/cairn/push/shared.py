@@ -154,18 +154,29 @@ def reads(stands: Place, seller_id: str) -> list[str]:
     return names.subjects(seller_id, stands.settings.get("shops") or {}, datasets)
 
 
-def trouble(stands: Place | None) -> tuple[Condition, ...]:
+def trouble(stands: Place | None, room: Claim) -> tuple[Condition, ...]:
+    """room: of one member of the pool"""
     if stands is None:
         return progressing(Reason.PROGRESSING, "the worker is being made in the pool")
+    if stands.free and not stands.slot.claim.fits(room):
+        message = (
+            f"the worker reserves {_said(stands.slot.claim)}, and a member of the pool has {_said(room)}; records"
+            " wait on the bus. Take a smaller plan, or raise push.pool.cpu and .memory in the chart's values"
+        )
+        return progressing(Reason.WAITING, message)
     if stands.free:
         message = (
             "no member of the pool has room for the worker, or one takes it within seconds; records wait on the bus."
-            " If it stays: raise push.pool.replicas in the chart's values"
+            " If it stays: raise push.pool.max in the chart's values"
         )
         return progressing(Reason.WAITING, message)
     if not stands.slot.ready:
         return progressing(Reason.PROGRESSING, f"the worker is being started by {stands.slot.holder}")
     return ()
+
+
+def _said(claim: Claim) -> str:
+    return f"cpu {claim.millicores}m and memory {claim.memory // 2**20}Mi"
 
 
 def status(stands: Place | None) -> Obj:

@@ -150,6 +150,15 @@ def test_nobody_who_takes_it_is_told_and_waits() -> None:
     assert plan.next == NOW + shared.SOON
 
 
+def test_who_reserves_more_than_any_member_has_is_told_so() -> None:
+    life = Moving()
+    life.plan["spec"]["size"] |= {"cpu": "1500m"}
+    for _ in range(3):
+        plan = life.once()
+    assert world.shown(plan)[0][2] is Reason.WAITING
+    assert "reserves cpu 1500m and memory 256Mi, and a member of the pool has cpu 1000m" in plan.conditions[0].message
+
+
 def test_dead_members_lease_is_free_when_its_time_is_up() -> None:
     life = Moving()
     life.live()

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import pytest
@@ -27,17 +27,23 @@ from data.servers import scratch
 ROOM = 2_000_000
 
 
-@pytest_asyncio.fixture(params=sorted(GROUNDS))
-async def ground(request: pytest.FixtureRequest) -> AsyncIterator[Ground]:
+@pytest.fixture(scope="module", params=sorted(GROUNDS))
+def server(request: pytest.FixtureRequest) -> Iterator[Ground]:
+    """One for all tests: a broker of Kafka takes seconds to start."""
     home = scratch(str(request.param))
     ground = GROUNDS[request.param](home)
     try:
-        ground.start()
-        await ground.prepare()
         yield ground
     finally:
         ground.kill()
         shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest_asyncio.fixture
+async def ground(server: Ground) -> Ground:
+    server.start()
+    await server.prepare()
+    return server
 
 
 def pack(text: str, subscription: Subscription = FIRST) -> Pack:

@@ -9,7 +9,7 @@ import shutil
 import time
 from pathlib import Path
 
-from . import base, build, controlplane, databases, images, kubevirt_cluster, modules
+from . import base, build, controlplane, databases, images, kafka, kubevirt_cluster, modules
 from .cluster import Cluster
 from .controlplane import ControlPlane
 
@@ -25,6 +25,10 @@ _MODULES = {
 def _build(a: argparse.Namespace) -> None:
     if a.what == "databases":
         databases.build_all()
+        return
+    if a.what in ("all", "kafka"):
+        kafka.jars()
+    if a.what == "kafka":
         return
     build.build(*_MODULES["nodes" if a.what == "all" and not kubevirt_cluster.supported() else a.what])
     if a.what in ("all", "nodes"):
@@ -98,7 +102,7 @@ def parser() -> argparse.ArgumentParser:
     named.add_argument("--name", default="dev", help="which cluster (default: %(default)s)")
 
     c = sub.add_parser("build", help="build binaries and images into the cache")
-    c.add_argument("--what", choices=[*_MODULES, "databases"], default="all")
+    c.add_argument("--what", choices=[*_MODULES, "databases", "kafka"], default="all")
     c.set_defaults(run=_build)
     c = sub.add_parser("up", parents=[named], help="start a cluster")
     c.add_argument("--control-plane", action="store_true", help="API server only: no root, no nodes")

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +27,7 @@ from cairn.bus.janitor import make_room
 from cairn.bus.pack import Pack, Record, decode, digest, encode
 from cairn.bus.publish import message_id, publish
 from cairn.bus.pull import Puller
+from cairn.cli.main import main
 from cairn.push import names
 from data.bus import Bus
 from data.servers import free_port
@@ -410,3 +413,33 @@ async def test_user_whose_time_is_over_is_refused(bus: Bus) -> None:
 async def test_user_of_another_account_is_refused(bus: Bus) -> None:
     with pytest.raises(BusError):
         await bus.connect("admin", new_installation().admin)
+
+
+async def test_users_minted_for_a_standing_bus_work_beside_the_old_ones(bus: Bus, tmp_path: Path) -> None:
+    old = mint_user(bus.made.account_seed, "gateway", ["push.*.*.*"], ["_INBOX_gateway.>"])  # may not hear the verdict
+    await bus.prepare((ME, (TRADES,)))
+    seed, out = tmp_path / "account.seed", tmp_path / "users"
+    seed.write_text(bus.made.account_seed)
+    assert main(["bus", "users", "--account-seed", str(seed), "--out", str(out)]) == 0
+    admins = [await bus.connect("admin"), await bus.connect("admin", (out / "admin.creds").read_text())]
+    new = await bus.connect("gateway", (out / "user.creds").read_text())
+    gateways = [await bus.connect("gateway", old), new]
+    heard: asyncio.Queue[tuple[bool, bytes]] = asyncio.Queue()
+
+    async def hear(message: Any, *, is_new: bool) -> None:
+        heard.put_nowait((is_new, message.data))
+
+    for number, gateway in enumerate(gateways):
+        assert not await publish(gateway, "PUSH", pack(str(number)))
+        await gateway.subscribe("cairn.backlog", cb=functools.partial(hear, is_new=gateway is new))
+        await gateway.flush()
+    for number, admin in enumerate(admins):
+        assert (await ensure_stream(admin, "PUSH", max_bytes=2**30)).max_bytes == 2**30
+        await admin.publish("cairn.backlog", str(number).encode())
+        await admin.flush()
+    assert [await asyncio.wait_for(heard.get(), 30) for _ in admins] == [(True, b"0"), (True, b"1")]
+    await gateways[0].flush()
+    assert heard.empty(), "the old login has the old rights"
+    assert await _denied(new, "$JS.API.STREAM.INFO.PUSH")
+    for client in (*admins, *gateways):
+        await client.close()

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cairn.bus.nkeys import KeyPair, KeyType
+from cairn.bus.nkeys import BadKeyError, KeyPair, KeyType
 from cairn.bus.verdict import SUBJECT as BACKLOG
 
 UNLIMITED = {"subs": -1, "data": -1, "payload": -1}
@@ -99,6 +99,25 @@ class Creds:
 
 
 @dataclass(frozen=True, slots=True)
+class Users:
+    """`.creds` of the operator (admin) and of the gateway. Keep both secret."""
+
+    admin: str
+    gateway: str
+
+
+def new_users(account_seed: str) -> Users:
+    """Mint both anew for the account of this seed; users minted before stay valid. BadKeyError: no account's seed."""
+    if KeyPair.from_seed(account_seed).kind is not KeyType.ACCOUNT:
+        raise BadKeyError("not the seed of an account")
+    admin, gateway = admin_permissions(), gateway_permissions()
+    return Users(
+        admin=mint_user(account_seed, "admin", admin.publish, admin.subscribe),
+        gateway=mint_user(account_seed, "gateway", gateway.publish, gateway.subscribe),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Installation:
     """A new bus: what its server, the operator and the gateway are given. Keep all of it secret.
 
@@ -121,7 +140,7 @@ def new_installation() -> Installation:
     )
     own = {"type": "operator", "version": 2, "system_account": system.public}
     seed = account.seed
-    admin, gateway = admin_permissions(), gateway_permissions()
+    users = new_users(seed)
     system_user = mint_user(system.seed, "system", ["$SYS.REQ.SERVER.PING.JSZ"], [f"{inbox('system')}.>"])
     lines = (
         f"operator: {_jwt(operator, operator.public, 'cairn', own)}",
@@ -135,8 +154,8 @@ def new_installation() -> Installation:
     return Installation(
         server="\n".join(lines) + "\n",
         account_seed=seed,
-        admin=mint_user(seed, "admin", admin.publish, admin.subscribe),
-        gateway=mint_user(seed, "gateway", gateway.publish, gateway.subscribe),
+        admin=users.admin,
+        gateway=users.gateway,
         system=system_user,
     )
 

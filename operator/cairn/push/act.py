@@ -63,7 +63,8 @@ async def _mint(action: Action, scene: Scene) -> None:
     account = await scene.io.get(account_ref(scene.platform))
     key = account_key(account)
     if not key:
-        message = f"{account_ref(scene.platform)} has no account.seed: make it with `cairn bus init`"
+        ref = account_ref(scene.platform)
+        message = f"{ref} has no account.seed: put back the copy of this Secret; `cairn bus init` makes a new bus"
         raise ActionError(Reason.BUS_UNREACHABLE, message)
     live = await scene.io.get(scene.secret_ref(args["secret"]))
     valid = (text(live, "account"), text(live, "rights")) == (key, args["rights"])

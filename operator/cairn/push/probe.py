@@ -76,13 +76,19 @@ async def open_bus(account: Obj | None, platform: Platform, user: str = "admin")
     """A session of the operator's, or of the system account's. BusError says why there is none."""
     creds = text(account, f"{user}.creds")
     if not creds:
-        ref = account_ref(platform)
-        raise BusError(f"{ref} has no {user}.creds: make it with `cairn bus init`")
+        raise BusError(f"{account_ref(platform)} has no {user}.creds: {_remedy(account, user)}")
     tls = ssl.create_default_context() if platform.bus.url.startswith("tls://") else None
     try:
         return await connect_bus(platform.bus.url, lambda: creds, user, tls=tls, patience_seconds=BUS_SECONDS)
     except ValueError as error:
         raise BusError(f"{account_ref(platform)}: {user}.creds: {error}") from error
+
+
+def _remedy(account: Obj | None, user: str) -> str:
+    """`cairn bus init` onto a standing bus would lock everybody out of it: named only beside what it is for."""
+    if account_key(account) and user == "admin":
+        return "mint it from its account.seed with `cairn bus users`"
+    return "put back the copy of this Secret; `cairn bus init` makes a new bus"
 
 
 def account_key(account: Obj | None) -> str:

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,9 @@ from cairn.engine.cluster import Cluster, KubernetesTransport, load_configuratio
 from cairn.engine.errors import NotLeaderError
 from cairn.pool import leases
 from cairn.pool.assign import Claim
-from cairn.pool.scale import SETTLE_SECONDS, Pool
+from cairn.pool.pace import Pace
+from cairn.pool.pace import notes as pace_notes
+from cairn.pool.scale import RISE_SECONDS, ROUND_SECONDS, SETTLE_SECONDS, Pool
 from cluster.charted import BUS, CHARTS, POOL, SYSTEM, Charted, helm
 
 LEASES = f"/apis/coordination.k8s.io/v1/namespaces/{POOL}/leases"
@@ -38,8 +41,27 @@ class Reserved:
             made = self.charted.operator.merge(f"{LEASES}/{name}", {"metadata": {"annotations": notes}})
         assert made.ok, made
 
-    def withdraw(self, name: str) -> None:
-        assert self.charted.operator.delete(f"{LEASES}/{name}").ok
+    def work(self, member: str, name: str, pace: Pace, *others: Pace) -> None:
+        """As a member does in its round."""
+        paces = {name: pace} | {f"other-{number}": one for number, one in enumerate(others)}
+        now = datetime.now(UTC)
+        for lease, notes in (
+            (leases.member(POOL, member, Claim(1000, 2**30), member, ""), {}),
+            (leases.subscription(POOL, name, {}), pace_notes(name, paces, 1000)),
+        ):
+            path = f"{LEASES}/{lease['metadata']['name']}"
+            stands = self.charted.admin.get(path)
+            held = leases.held(stands.body if stands.ok else lease, member, now, notes)
+            answer = self.charted.admin("PUT", path, held) if stands.ok else self.charted.admin.create(LEASES, held)
+            assert answer.ok, answer
+
+    async def worked(self, limits: Iterable[tuple[Pace, ...]]) -> list[int]:
+        """Sizes, a round after the other."""
+        found = []
+        for paces in limits:
+            self.work("a", "seller-1--orders", *paces)
+            found.append(await self.sized(ROUND_SECONDS))
+        return found
 
     @property
     def size(self) -> int:
@@ -54,6 +76,7 @@ class Reserved:
 
 @pytest.fixture
 def empty(charted: Charted) -> Iterator[None]:
+    assert charted.admin.merge(SCALE, {"spec": {"replicas": 1}}).ok
     yield
     for one in charted.admin.get(LEASES).body["items"]:
         charted.admin.delete(f"{LEASES}/{one['metadata']['name']}")
@@ -89,7 +112,7 @@ async def test_pool_grows_with_what_is_reserved_and_shrinks_when_it_has_settled(
     assert await reserved.sized() == 2
     assert await reserved.sized(SETTLE_SECONDS) == 1
     said = [one["message"] for one in reserved.charted.admin.get(EVENTS).body["items"]]
-    assert any(message.startswith("from 1 to 2 members") for message in said)
+    assert "from 1 to 2 members: subscriptions have room in no fewer" in said
 
 
 async def test_who_does_not_lead_leaves_the_size_alone(reserved: Reserved) -> None:
@@ -102,3 +125,17 @@ async def test_who_does_not_lead_leaves_the_size_alone(reserved: Reserved) -> No
     assert reserved.size == 1
     reserved.leads = True
     assert await reserved.sized() == 2
+
+
+async def test_pool_grows_by_load_where_more_members_help_and_not_where_the_database_sets_the_pace(
+    reserved: Reserved,
+) -> None:
+    reserved.claim("seller-1--orders", 100)
+    assert await reserved.sized() == 1
+    rounds = int(RISE_SECONDS / ROUND_SECONDS) + 1
+    bound, crowded = (Pace(600, 0.9, 0.2),), (Pace(600, 0.9, 0.2), Pace(0, 0.1, 0.7))
+    assert await reserved.worked([bound] * 2 * rounds) == [1] * 2 * rounds
+    assert await reserved.worked([crowded] * rounds) == [1] * (rounds - 1) + [2]
+    assert await reserved.worked([bound] * rounds) == [2] * rounds
+    said = [one["message"] for one in reserved.charted.admin.get(EVENTS).body["items"]]
+    assert "from 1 to 2 members: what waits is to be written in time" in said

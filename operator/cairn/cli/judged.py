@@ -19,7 +19,9 @@ GOOD_WHEN_TRUE = frozenset(
         *("Resized", "SnapshotsScheduled", "StorageResized"),
     )
 )
-BAD_WHEN_TRUE = frozenset(("BacklogFull", "BusUnsafe", "DurabilityWeak", "Quarantined", "RotationStuck", "Stalled"))
+BAD_WHEN_TRUE = frozenset(
+    ("BacklogFull", "Behind", "BusUnsafe", "DurabilityWeak", "Quarantined", "RotationStuck", "Stalled")
+)
 NEWS_WHEN_TRUE = frozenset(
     (
         *("Deferred", "DiskCopied", "DriftRepaired", "FreezeBroken", "PendingConsent", "Reconciling"),

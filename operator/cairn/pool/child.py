@@ -11,6 +11,7 @@ import asyncio
 import base64
 import contextlib
 import hashlib
+import json
 import logging
 import os
 import resource
@@ -22,6 +23,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import aiohttp
+
+from cairn.pool.pace import Pace, heard
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +51,7 @@ class Child:
         self._began, self._pause, self._not_before = 0.0, PAUSE_SECONDS[0], 0.0
         self._sick = 0
         self.ready = False
+        self.pace = Pace()
 
     @property
     def running(self) -> bool:
@@ -106,7 +110,8 @@ class Child:
         if not self.running:
             self._fell()
             return
-        healthy, self.ready = await asyncio.gather(self._asked("/healthz"), self._asked("/readyz"))
+        asked = (self._asked("/healthz"), self._asked("/readyz"), self._paced())
+        healthy, self.ready, self.pace = await asyncio.gather(*asked)
         if time.monotonic() - self._began > STEADY_SECONDS:
             self._pause = PAUSE_SECONDS[0]
         self._sick = 0 if healthy else self._sick + 1
@@ -116,7 +121,7 @@ class Child:
 
     def _fell(self) -> None:
         code = self._process.returncode if self._process else 0
-        self._process, self.ready = None, False
+        self._process, self.ready, self.pace = None, False, Pace()
         shutil.rmtree(self._home, ignore_errors=True)
         if not self._stopping:
             self.restarts += 1
@@ -133,6 +138,12 @@ class Child:
             session.get(f"http://worker{path}") as answer,
         ):
             return answer.status, await answer.read()
+
+    async def _paced(self) -> Pace:
+        try:
+            return heard(json.loads((await self.get("/pace"))[1]))
+        except (OSError, ValueError, aiohttp.ClientError, TimeoutError):
+            return Pace()
 
     async def _asked(self, path: str) -> bool:
         try:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 from cairn.api.resources import LEASE, Obj
 from cairn.pool.assign import Claim
+from cairn.pool.pace import DRAIN, LIMIT, USED, Limit
 
 LABEL = "cairn.dev/pool"
 MEMBER, SUBSCRIPTION = "member", "subscription"
@@ -30,7 +31,8 @@ CLOCKS = timedelta(seconds=10)
 @dataclass(frozen=True, slots=True)
 class Slot:
     """A subscription in the pool. holder: the member that has it, or had it last; wanted: whether it is to run;
-    seconds: how long the Lease holds"""
+    seconds: how long the Lease holds; drain: seconds until its backlog is written; used: millicores of the last minute;
+    limit: what sets its pace while it is late"""
 
     name: str
     wanted: bool
@@ -40,6 +42,9 @@ class Slot:
     ready: bool
     restarts: int
     seconds: int = SUBSCRIPTION_SECONDS
+    drain: int = 0
+    used: int = 0
+    limit: str = Limit.NONE
 
 
 def slot(lease: Obj) -> Slot:
@@ -53,6 +58,9 @@ def slot(lease: Obj) -> Slot:
         ready=notes.get(READY) == "true",
         restarts=_number(notes.get(RESTARTS)),
         seconds=int((lease.get("spec") or {}).get("leaseDurationSeconds") or SUBSCRIPTION_SECONDS),
+        drain=_number(notes.get(DRAIN)),
+        used=_number(notes.get(USED)),
+        limit=str(notes.get(LIMIT, "")),
     )
 
 

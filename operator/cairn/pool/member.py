@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from cairn.api.resources import Obj
-from cairn.pool import leases
+from cairn.pool import leases, pace
 from cairn.pool.assign import Claim
 from cairn.pool.child import Child
 from cairn.pool.decide import Steps, steps
@@ -159,6 +159,7 @@ class Member:
         notes = {
             leases.READY: str(bool(child and child.ready)).lower(),
             leases.RESTARTS: str(child.restarts if child else 0),
+            **pace.notes(name, {one: child.pace for one, child in self.children.items()}, self._room.millicores),
         }
         answer = await self._place.replace(leases.held(self._leases[name], self._name, datetime.now(UTC), notes))
         if answer is None:

@@ -3,13 +3,19 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from cairn.pool.assign import Claim, assigned
 from cairn.pool.leases import Slot
+from cairn.pool.pace import LATE_SECONDS, Limit
 
+FULL = 0.6
+"""Of their processors: as many members stay as are then no fuller."""
+DOUBLE = 2.0
+"""No more than so many times at once."""
 TRIES = 3
 """What members will be called nobody knows, and by it some numbers of them just suffice, or just don't."""
 
@@ -52,6 +58,31 @@ def _parts(whole: int, part: int) -> int:
 def _place_all(claims: Mapping[str, Claim], room: Claim, members: int, turn: int) -> bool:
     names = dict.fromkeys((f"cairn-pool-{turn}-{number}" for number in range(members)), room)
     return len(assigned(claims, names)) == len(claims)
+
+
+def loaded(slots: Collection[Slot], members: Mapping[str, Claim], standing: int) -> tuple[int, int]:
+    """By the load: how many members there should be until what is late is written in time, and how many of those that
+    stand are to be kept for what they do now."""
+    held = [one for one in slots if one.wanted and one.holder in members]
+    drain = max((one.drain for one in held if one.limit == Limit.NEIGHBOURS), default=0)
+    more = math.ceil(standing * min(DOUBLE, drain / LATE_SECONDS))
+    used, has = sum(one.used for one in held), sum(one.millicores for one in members.values())
+    kept = math.ceil(used * len(members) / (FULL * has)) if has else 0
+    return more, min(standing, kept)
+
+
+class Rising:
+    """What was wanted at least, each time, for so many seconds at the same number of members; else nothing."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._standing, self._since, self._least = -1, 0.0, 0
+
+    def next(self, now: float, standing: int, members: int) -> int:
+        if standing != self._standing or min(members, self._least) <= standing:
+            self._standing, self._since, self._least = standing, now, members
+        self._least = min(self._least, members)
+        return self._least if now - self._since >= self._seconds else 0
 
 
 class Settling:

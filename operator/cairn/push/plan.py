@@ -128,7 +128,8 @@ def _serve(decided: Decided, observed: Observed, now: datetime, platform: Platfo
     edges = (edge for edge in (charge.next, *asked.edges) if edge is not None and edge > now)
     site = Site(seller=decided.seller, limit_ranges=observed.within(LIMITRANGE, namespace))
     fits = () if pooled else peak_fits(push, asked.promotions, asked.plans, now, site)
-    said = (*report.calendar(home.change, (*moves, *home.waits), asked), *fits)
+    slowed = shared.slowed(stands) if pooled else ()
+    said = (*report.calendar(home.change, (*moves, *home.waits), asked), *fits, *slowed)
     trouble = report.worker_trouble(push, observed) if home.trouble is None else home.trouble
     return Plan(
         children=home.children,

@@ -21,6 +21,7 @@ from cairn.api.secrets import raw
 from cairn.engine.kind import Action, Observed
 from cairn.pool import leases
 from cairn.pool.assign import Claim
+from cairn.pool.pace import Limit
 from cairn.push import names, objects
 
 POOL_LABELS = {"app.kubernetes.io/name": "cairn", "app.kubernetes.io/component": "pool"}
@@ -173,6 +174,21 @@ def trouble(stands: Place | None, room: Claim) -> tuple[Condition, ...]:
     if not stands.slot.ready:
         return progressing(Reason.PROGRESSING, f"the worker is being started by {stands.slot.holder}")
     return ()
+
+
+def slowed(stands: Place | None) -> tuple[Condition, ...]:
+    """What keeps it late, where that is known."""
+    if stands is None or stands.free or stands.slot.limit not in _LIMITS:
+        return ()
+    reason, what = _LIMITS[Limit(stands.slot.limit)]
+    return (Condition("Behind", True, reason, f"what waits takes more than two minutes to write: {what}"),)
+
+
+_LIMITS = {
+    Limit.DATABASE: (Reason.DATABASE_BOUND, "the database sets the pace. More members of the pool would not help"),
+    Limit.WORKER: (Reason.WORKER_BOUND, "the worker takes all it can get. More members of the pool would not help"),
+    Limit.NEIGHBOURS: (Reason.POOL_BOUND, "others take its member's processors. The pool grows, up to push.pool.max"),
+}
 
 
 def _said(claim: Claim) -> str:

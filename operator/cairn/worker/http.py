@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a worker serves: /healthz (would a restart help?), /readyz, /metrics, /v1/statistics."""
+"""What a worker serves: /healthz (would a restart help?), /readyz, /metrics, /pace, /v1/statistics."""
 
 from __future__ import annotations
 
@@ -26,9 +26,13 @@ def application(worker: Worker, metrics: Metrics, statistics: Statistics | None)
     async def serve_metrics(_request: web.Request) -> web.Response:
         return web.Response(body=generate_latest(metrics.registry), content_type="text/plain")
 
+    async def pace(_request: web.Request) -> web.Response:
+        return web.json_response(metrics.pace())
+
     app = web.Application()
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/metrics", serve_metrics)
+    app.router.add_get("/pace", pace)
     add_routes(app, statistics)
     return app

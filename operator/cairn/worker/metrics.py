@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import nan
+from math import isfinite, nan
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -93,16 +93,18 @@ class Metrics:
             "lag_messages", "Messages not written yet, as the bus says; NaN while it says nothing", names[:1]
         ).labels(subscription)
         self.pending.set(nan)
-        self.drain = self._gauge(
+        self._drain = self._gauge(
             "drain_seconds", "Until the backlog is written at the pace of the last minute; NaN while unknown", names[:1]
-        ).labels(subscription)
+        )
+        self.drain = self._drain.labels(subscription)
         self.drain.set(nan)
         self._writing = self._gauge(
             "writing_ratio", "Of the last minute's time with work, how much passed in transactions", names
         )
-        self.cpu = self._gauge(
+        self._cpu = self._gauge(
             "cpu_ratio", "Of the processor time that the worker may have, what it took in the last minute", names[:1]
-        ).labels(subscription)
+        )
+        self.cpu = self._cpu.labels(subscription)
         self.cpu.set(nan)
         self._late = self._level("late_seconds", "Since when not all that the bus has is committed", names)
         self._unreachable = self._level(
@@ -147,6 +149,11 @@ class Metrics:
         """Of database, bus or source."""
         return self._unreachable.labels(self._subscription, what)
 
+    def pace(self) -> dict[str, float | None]:
+        """The last minute's: until the backlog is written (s), of time with work in transactions, and of a processor.
+        None while unknown, or never."""
+        return {"drain": _highest(self._drain), "writing": _highest(self._writing), "cpu": _highest(self._cpu)}
+
     def proof(self) -> ProofMetrics:
         """Those of what is held against the platform."""
         of, at = ("subscription",), (self._subscription,)
@@ -183,3 +190,8 @@ class Metrics:
     def _histogram(self, name: str, text: str, buckets: tuple[float, ...]) -> Histogram:
         labels = ("subscription", "dataset")
         return Histogram(f"cairn_push_{name}", text, labels, buckets=buckets, registry=self.registry)
+
+
+def _highest(gauge: Gauge) -> float | None:
+    values = [one.value for metric in gauge.collect() for one in metric.samples if isfinite(one.value)]
+    return max(values, default=None)

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cairn.pool.assign import Claim, assigned
 from cairn.pool.leases import Slot
-from cairn.pool.size import Settling, Size, fewest, wanted
+from cairn.pool.pace import Limit
+from cairn.pool.size import Rising, Settling, Size, fewest, loaded, wanted
 
 ROOM = Claim(1000, 1000)
 CLAIMS = st.dictionaries(
@@ -93,3 +96,52 @@ def test_new_leader_takes_none_away_before_it_has_looked_for_long() -> None:
     assert settling.next(10_000, 4, 1) == 4
     assert settling.next(10_599, 4, 1) == 4
     assert settling.next(10_600, 4, 1) == 1
+
+
+def working(limit: Limit, drain: int, used: int, holder: str = "a") -> Slot:
+    return replace(slot("one", 1), holder=holder, limit=limit, drain=drain, used=used)
+
+
+@given(st.lists(st.tuples(st.sampled_from(Limit), st.integers(0, 10**6), st.integers(0, 1000)), max_size=8))
+def test_load_asks_for_more_only_where_more_help_and_at_most_for_twice_as_many(
+    rows: list[tuple[Limit, int, int]],
+) -> None:
+    slots = [working(limit, drain if limit else 0, used) for limit, drain, used in rows]
+    more, kept = loaded(slots, {"a": ROOM, "b": ROOM}, 2)
+    assert kept <= 2
+    assert more <= 4
+    assert (more > 2) == any(one.limit == Limit.NEIGHBOURS and one.drain > 120 for one in slots)
+
+
+def test_load_of_who_is_held_by_nobody_that_lives_does_not_count() -> None:
+    assert loaded([working(Limit.NEIGHBOURS, 600, 900, "dead")], {"a": ROOM}, 1) == (0, 0)
+
+
+def test_members_that_are_busy_are_kept() -> None:
+    alive = {"a": ROOM, "b": ROOM, "c": ROOM}
+    assert loaded([working(Limit.NONE, 0, 1300)], alive, 3) == (0, 3)
+    assert loaded([working(Limit.NONE, 0, 1200)], alive, 3) == (0, 2)
+    assert loaded([working(Limit.NONE, 0, 0)], alive, 3) == (0, 0)
+
+
+def test_load_is_believed_when_it_lasts() -> None:
+    rising = Rising(90)
+    assert [rising.next(at, 1, 2) for at in range(0, 91, 15)] == [0] * 6 + [2]
+    assert rising.next(105, 2, 4) == 0  # what stands is new: its pace is not known yet
+    assert [rising.next(at, 2, 3) for at in (120, 180, 195)] == [0, 0, 3]
+    assert rising.next(210, 2, 2) == 0
+    assert rising.next(225, 2, 3) == 0
+
+
+@given(st.lists(st.tuples(st.floats(0, 60), st.integers(1, 3), st.integers(0, 6)), max_size=40))
+def test_load_raises_no_higher_than_it_asked_for_throughout(rounds: list[tuple[float, int, int]]) -> None:
+    rising, now, seen = Rising(90), 0.0, []
+    for pause, standing, members in rounds:
+        now += pause
+        seen.append((now, standing, members))
+        found = rising.next(now, standing, members)
+        recent = [one for one in seen if one[0] > now - 90]
+        if found:
+            assert found > standing
+            assert all(standing == was and asked >= found for _, was, asked in recent)
+            assert now - seen[0][0] >= 90

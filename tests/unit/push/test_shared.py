@@ -13,6 +13,7 @@ from cairn.api.resources import LEASE, POD, SECRET, Obj, Ref
 from cairn.engine.kind import Action, Plan
 from cairn.pool import leases
 from cairn.pool.assign import Claim
+from cairn.pool.pace import Pace, notes
 from cairn.push import objects, shared
 from cairn.worker.config import WorkerConfig
 from unit.push import test_plan as world
@@ -148,6 +149,17 @@ def test_nobody_who_takes_it_is_told_and_waits() -> None:
     assert world.shown(plan)[0][2] is Reason.WAITING
     assert "room" in plan.conditions[0].message
     assert plan.next == NOW + shared.SOON
+
+
+def test_what_keeps_a_worker_of_the_pool_late_is_said_while_it_does() -> None:
+    life = Moving()
+    life.live()
+    life.pool[LEASED]["metadata"]["annotations"] |= notes(NAME, {NAME: Pace(600, 0.9, 0.1)}, 1000)
+    assert world.shown(life.once())[1:] == [("Behind", True, Reason.DATABASE_BOUND)]
+    life.pool[LEASED]["metadata"]["annotations"] |= notes(NAME, {NAME: Pace(600, 0.9, 0.1), "b": Pace(cpu=1.0)}, 1000)
+    assert world.shown(life.once())[1:] == [("Behind", True, Reason.POOL_BOUND)]
+    life.pool[LEASED]["metadata"]["annotations"] |= notes(NAME, {NAME: Pace(60, 0.9, 0.1)}, 1000)
+    assert world.shown(life.once())[1:] == []
 
 
 def test_who_reserves_more_than_any_member_has_is_told_so() -> None:

@@ -116,7 +116,7 @@ async def measure(admin: Target, orders: int, seconds: float) -> dict[str, Any]:
     bus = Bus.prepared(homes[0])
     bus.server.start()
     await bus.prepare((CONSUMER, SUBJECTS), max_bytes=2**32)
-    plane = Plane(bus, database, replace(database, user="push", password="push"), homes[1])
+    plane = Plane(database, replace(database, user="push", password="push"), homes[1], bus=bus)
     try:
         plane.gateway.start()
         worker = plane.worker()

@@ -13,12 +13,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from cairn.bus.interface import Message
+from cairn.bus.kafka import read
+from cairn.bus.kafka.read import KafkaReader
 from cairn.bus.pull import Puller
 from cairn.cli.main import main
 from cairn.sql.postgresql import Connection
 from cairn.sql.push.postgresql.writer import Writer
 from cairn.sql.push.rows import Poison, Row, Written
-from cairn.worker import run, service
+from cairn.worker import line, run
 
 MOMENTS = ("after-fetch", "after-stage", "before-commit", "after-commit", "mid-ack")
 
@@ -67,8 +69,21 @@ class DyingPuller(Puller):
         death.at("mid-ack")
 
 
+class DyingKafkaReader(KafkaReader):
+    async def fetch(self, messages: int, room: int) -> list[Message]:
+        fetched = await super().fetch(messages, room)
+        death.at("after-fetch")
+        return fetched
+
+    async def acknowledge(self, messages: Iterable[Message]) -> None:
+        await super().acknowledge(messages)
+        await self._run(lambda: self._commit(wait=True))
+        death.at("mid-ack")
+
+
 vars(run)["sink"] = lambda config, dataset: DyingWriter(config.database.target, dataset, "dying")
-vars(service)["Puller"] = DyingPuller
+vars(line)["Puller"] = DyingPuller
+vars(read)["KafkaReader"] = DyingKafkaReader
 
 if __name__ == "__main__":
     sys.exit(main(["worker", *sys.argv[3:]]))

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import pytest
 
 from cairn.sql.postgresql import Connection
-from data.plane import Plane, Program, trade
+from data.plane import DataPlane, Plane, Program, trade
 
 KEYS, VERSIONS, BATCH = 600, 3, 60
 
@@ -32,12 +32,12 @@ def records(seed: int) -> tuple[list[bytes], dict[int, bytes]]:
     return lines, newest
 
 
-async def send(plane: Plane, lines: Sequence[bytes]) -> None:
+async def send(plane: DataPlane, lines: Sequence[bytes]) -> None:
     for start in range(0, len(lines), BATCH):
         await plane.deliver(lines[start : start + BATCH])
 
 
-async def feed(plane: Plane, lines: list[bytes], dying: Program, randomly: random.Random) -> None:
+async def feed(plane: DataPlane, lines: list[bytes], dying: Program, randomly: random.Random) -> None:
     """Any of the records in any number, until the worker is dead."""
     assert dying.process is not None
     async with asyncio.timeout(40):

@@ -82,7 +82,7 @@ async def plane(bus: Bus, database: Target, conn: Connection) -> AsyncIterator[P
     await ensure_role(conn, login, password="push-password")
     await grant_push(conn, database.database, login, tuple(dataset.table for dataset in shipped().values()))
     home = scratch("plane")
-    plane = Plane(bus, database, replace(database, user=login, password="push-password"), home)
+    plane = Plane(database, replace(database, user=login, password="push-password"), home, bus=bus)
     try:
         plane.gateway.start()
         plane.gateway.ready()

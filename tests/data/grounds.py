@@ -14,7 +14,7 @@ from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, C
 
 from cairn.bus.admin import stream_problems
 from cairn.bus.connection import BusError, api, connect
-from cairn.bus.interface import Publisher, Reader
+from cairn.bus.interface import KeptPublisher, Publisher, Reader
 from cairn.bus.kafka.admin import Admin, Topic
 from cairn.bus.kafka.connection import topic_of
 from cairn.bus.kafka.publish import KafkaPublisher
@@ -66,13 +66,8 @@ class Ground(Protocol):
         """What is unsafe, as the operator finds it."""
 
 
-class Kept(Publisher, Protocol):
-    async def keep(self) -> None:
-        """Until cancelled."""
-
-
 @asynccontextmanager
-async def _kept(bus: Kept) -> AsyncIterator[Publisher]:
+async def _kept(bus: KeptPublisher) -> AsyncIterator[Publisher]:
     keeping = asyncio.create_task(bus.keep())
     try:
         async with asyncio.timeout(20):

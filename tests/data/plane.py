@@ -114,10 +114,9 @@ class Program:
 
 
 @dataclass
-class Plane:
-    """Gateway and workers of the seller 2088 with the shop 55501, on a database of their own."""
+class DataPlane:
+    """Gateway and workers of the seller 2088 with the shop 55501, on a database of their own, and some bus."""
 
-    bus: Bus
     database: Target
     push: Target
     home: Path
@@ -127,29 +126,34 @@ class Plane:
 
     def __post_init__(self) -> None:
         for name, text in (
-            ("gateway.creds", self.bus.made.gateway),
             ("key", KEY),
             ("username", self.push.user),
             ("password", self.push.password),
             ("ca.crt", (self.push.ca or b"").decode()),
-            ("worker.creds", self.bus.worker_creds(CONSUMER)),
         ):
             (self.home / name).write_text(text)
         port = free_port()
-        files = [f"--creds-file={self.home / 'gateway.creds'}", f"--key-file={self.home / 'key'}"]
-        arguments = ["-m", "cairn", "gateway", f"--bus-url={self.bus.url}", f"--listen=127.0.0.1:{port}", *files]
+        options = [f"--listen=127.0.0.1:{port}", f"--key-file={self.home / 'key'}", *self.gateway_options()]
+        arguments = ["-m", "cairn", "gateway", *options]
         self.gateway = Program("gateway", arguments, self.home, port)
         self.programs.append(self.gateway)
+
+    def gateway_options(self) -> list[str]:
+        """Of the bus."""
+        raise NotImplementedError
+
+    def bus_config(self) -> dict[str, Any]:
+        """The worker's."""
+        raise NotImplementedError
+
+    async def waiting(self) -> int:
+        """Messages of the bus that are not acknowledged. BusError."""
+        raise NotImplementedError
 
     def config(self, port: int) -> dict[str, Any]:
         return {
             "subscription": "seller-2088/orders",
-            "bus": {
-                "url": self.bus.url,
-                "stream": "PUSH",
-                "consumer": CONSUMER,
-                "credsFile": str(self.home / "worker.creds"),
-            },
+            "bus": self.bus_config(),
             "database": {
                 "engine": self.engine,
                 "host": "localhost",
@@ -205,21 +209,42 @@ class Plane:
     async def drained(self, seconds: float = 12) -> None:
         """Every message of the bus is acknowledged."""
         deadline = time.monotonic() + seconds
-        admin = await self.bus.connect("admin")
-        try:
-            while True:
-                with contextlib.suppress(BusError):
-                    facts = await consumer_info(admin, "PUSH", CONSUMER)
-                    assert facts is not None
-                    if facts.pending == facts.unacknowledged == 0:
-                        return
-                if time.monotonic() > deadline:
-                    logs = "\n".join(program.log.read_text()[-2000:] for program in self.programs)
-                    raise TimeoutError(f"not drained within {seconds:g} s\n{logs}")
-                await asyncio.sleep(0.05)
-        finally:
-            await admin.close()
+        while True:
+            with contextlib.suppress(BusError):
+                if await self.waiting() == 0:
+                    return
+            if time.monotonic() > deadline:
+                logs = "\n".join(program.log.read_text()[-2000:] for program in self.programs)
+                raise TimeoutError(f"not drained within {seconds:g} s\n{logs}")
+            await asyncio.sleep(0.05)
 
     def close(self) -> None:
         for program in self.programs:
             program.stop(signal.SIGKILL)
+
+
+@dataclass
+class Plane(DataPlane):
+    """On JetStream."""
+
+    bus: Bus = field(kw_only=True)
+
+    def gateway_options(self) -> list[str]:
+        creds = self.home / "gateway.creds"
+        creds.write_text(self.bus.made.gateway)
+        return [f"--bus-url={self.bus.url}", f"--creds-file={creds}"]
+
+    def bus_config(self) -> dict[str, Any]:
+        creds = self.home / "worker.creds"
+        if not creds.exists():
+            creds.write_text(self.bus.worker_creds(CONSUMER))
+        return {"url": self.bus.url, "stream": "PUSH", "consumer": CONSUMER, "credsFile": str(creds)}
+
+    async def waiting(self) -> int:
+        admin = await self.bus.connect("admin")
+        try:
+            facts = await consumer_info(admin, "PUSH", CONSUMER)
+        finally:
+            await admin.close()
+        assert facts is not None
+        return facts.pending + facts.unacknowledged

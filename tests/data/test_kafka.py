@@ -88,12 +88,6 @@ async def test_topic_that_stands_keeps_its_id_and_its_time_is_not_made_up(kafka:
     assert int(known["epoch"]) > 0
 
 
-async def test_publish_for_a_seller_without_a_topic_fails_and_makes_none(kafka: Kafka) -> None:
-    async with kafka.publisher() as publisher:
-        with pytest.raises(BusError):
-            await publisher.publish(pack("a", "push.7.1.trades"))
-
-
 @pytest.mark.parametrize("url", ["nats://a:4222", "kafka://", ""])
 def test_what_is_no_address_of_kafka_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="kafka://HOST:PORT"):

@@ -97,3 +97,10 @@ class Publisher(Protocol):
 
         request: the caller's name for the request that it belongs to: of one request, the first copy stands
         """
+
+
+class KeptPublisher(Publisher, Protocol):
+    """One that sees to its connection itself."""
+
+    async def keep(self) -> None:
+        """Until cancelled: connect, and connect again."""

@@ -1,18 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`cairn bus`: the keys and the server configuration of a new bus, and new logins for one that stands."""
+"""`cairn bus`: the keys and the server configuration of a new bus, new logins for one that stands, and a seller's topic
+on a Kafka."""
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import os
 import shlex
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from secrets import token_hex
+from typing import TYPE_CHECKING
 
+from cairn.bus.connection import BusError
 from cairn.bus.credentials import new_installation, new_users
 from cairn.bus.nkeys import BadKeyError
+
+if TYPE_CHECKING:
+    from cairn.bus.kafka.admin import Topic
 
 SERVER = """\
 # Made by `cairn bus init`. Acknowledged means on disk: keep sync_interval at always.
@@ -76,10 +84,45 @@ def add(parser: argparse.ArgumentParser) -> None:
     where.add_argument(
         "--namespace", help="print a script, for `sh`, that patches the Secrets of this namespace by kubectl"
     )
+    topic = commands.add_parser(
+        "topic",
+        help="make a seller's topic on a Kafka",
+        description="Makes a seller's topic on a Kafka with safe settings, and prints what goes as bus.topic into the "
+        "worker's configuration. Keep it: when a topic was made can't be asked of Kafka.",
+    )
+    topic.add_argument("--bus-url", required=True, help="e.g. kafka://a:9092,b:9092")
+    topic.add_argument("--stream", default="PUSH", help="what its name begins with (default: %(default)s)")
+    topic.add_argument("--seller", required=True, help="the seller's id at the platform")
+    topic.add_argument("--replicas", type=int, default=3, help="brokers that have it (default: %(default)s)")
 
 
 def run(args: argparse.Namespace) -> int:
-    return _users(args) if args.bus_command == "users" else _init(args)
+    return {"init": _init, "users": _users, "topic": _topic}[args.bus_command](args)
+
+
+def _topic(args: argparse.Namespace) -> int:
+    if find_spec("confluent_kafka") is None:
+        print("cairn bus topic: a client is not installed: pip install 'cairn[kafka]'", file=sys.stderr)
+        return 2
+    from cairn.bus.kafka.admin import Admin
+
+    async def make() -> tuple[Topic, tuple[str, ...]]:
+        admin = Admin(args.bus_url)
+        made = await admin.create_topic(f"{args.stream}.{args.seller}", args.replicas)
+        return made, await admin.problems(made.name, args.replicas)
+
+    try:
+        made, problems = asyncio.run(make())
+    except (BusError, ValueError) as error:
+        print(f"cairn bus topic: {error}", file=sys.stderr)
+        return 1
+    for problem in problems:
+        print(f"cairn bus topic: unsafe: {problem}", file=sys.stderr)
+    if not made.epoch:
+        print(f"cairn bus topic: {made.name} stands, and what was printed when it was made is wanted", file=sys.stderr)
+        return 1
+    print(json.dumps({"name": made.name, "id": made.id, "epoch": made.epoch}))
+    return 1 if problems else 0
 
 
 def _init(args: argparse.Namespace) -> int:

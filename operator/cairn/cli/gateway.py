@@ -7,8 +7,10 @@ import argparse
 import asyncio
 import logging
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
+from cairn.bus.interface import KeptPublisher
 from cairn.cli.declared import declared
 from cairn.cli.loader import LoadError
 from cairn.gateway.auth import Entrance, Keys
@@ -19,9 +21,13 @@ from cairn.gateway.tls import Files
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--bus-url", required=True, help="where the bus is, e.g. nats://cairn-nats:4222")
+    parser.add_argument(
+        "--bus-url", required=True, help="where the bus is, e.g. nats://cairn-nats:4222 or kafka://a:9092,b:9092"
+    )
     parser.add_argument("--stream", default="PUSH", help="stream to publish into (default: %(default)s)")
-    parser.add_argument("--creds-file", type=Path, required=True, help="NATS credentials that may publish push.*.*.*")
+    parser.add_argument(
+        "--creds-file", type=Path, help="NATS credentials that may publish push.*.*.*; none with kafka://"
+    )
     parser.add_argument("--key-file", type=Path, help="keys that callers sign with, one a line")
     parser.add_argument("--tls-cert", type=Path, help="certificate to serve HTTPS with, PEM, with those between")
     parser.add_argument("--tls-key", type=Path, help="its key, PEM")
@@ -43,7 +49,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
-        entrance, settings = _entrance(args), _settings(args)
+        entrance, settings, bus = _entrance(args), _settings(args), _bus(args)
     except (OSError, ValueError) as error:
         print(f"cairn gateway: {error}", file=sys.stderr)
         return 2
@@ -52,13 +58,25 @@ def run(args: argparse.Namespace) -> int:
     except (OSError, LoadError) as error:
         print(f"cairn gateway: --datasets-file: {error}", file=sys.stderr)
         return 2
-    bus = Bus(args.bus_url, args.stream, lambda: creds_of(args.creds_file))
     try:
         asyncio.run(serve(bus, entrance, datasets, settings))
     except (OSError, ValueError) as error:
         print(f"cairn gateway: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _bus(args: argparse.Namespace) -> KeptPublisher:
+    kafka = args.bus_url.startswith("kafka://")
+    if kafka is not (args.creds_file is None):
+        raise ValueError("--creds-file is wanted, but not with kafka://, where there are no logins yet")
+    if not kafka:
+        return Bus(args.bus_url, args.stream, lambda: creds_of(args.creds_file))
+    if find_spec("confluent_kafka") is None:
+        raise ValueError("kafka:// needs a client that is not installed: pip install 'cairn[kafka]'")
+    from cairn.bus.kafka.publish import KafkaPublisher
+
+    return KafkaPublisher(args.bus_url, args.stream)
 
 
 def _entrance(args: argparse.Namespace) -> Entrance:

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cairn.api.dataset import Dataset
+from cairn.bus.interface import KeptPublisher
 from cairn.gateway.app import Gateway
 from cairn.gateway.auth import Entrance
-from cairn.gateway.bus import Bus
 from cairn.gateway.limits import Limits
 from cairn.gateway.server import Server, listen
 from cairn.gateway.tls import Files
@@ -38,7 +38,7 @@ class Settings:
     drain_seconds: int = 20
 
 
-async def serve(bus: Bus, entrance: Entrance, datasets: Mapping[str, Dataset], settings: Settings) -> None:
+async def serve(bus: KeptPublisher, entrance: Entrance, datasets: Mapping[str, Dataset], settings: Settings) -> None:
     """Until SIGTERM or SIGINT. OSError when the address is taken, or a file of TLS isn't there."""
     if entrance.keys is not None:
         entrance.keys.current()

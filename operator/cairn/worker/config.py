@@ -19,17 +19,39 @@ class _Setting(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True)
 
 
+class TopicConfig(_Setting):
+    """The seller's topic on a Kafka, as `cairn bus topic` prints it."""
+
+    name: str
+    id: str
+    epoch: Annotated[int, Field(ge=1)]
+
+
 class BusConfig(_Setting):
-    """Where the records come from."""
+    """Where the records come from. credsFile: of NATS; topic: of Kafka."""
 
     url: str
     stream: str
     consumer: str
-    creds_file: Path
+    creds_file: Path | None = None
+    topic: TopicConfig | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        kafka = self.url.startswith("kafka://")
+        if kafka and find_spec("confluent_kafka") is None:
+            raise ValueError("url: kafka:// needs a client that is not installed: pip install 'cairn[kafka]'")
+        if kafka is not (self.topic is not None):
+            raise ValueError("topic: wanted with kafka:// and nothing else; `cairn bus topic` makes and prints it")
+        if kafka is not (self.creds_file is None):
+            raise ValueError("credsFile: wanted, but not with kafka://, where there are no logins yet")
+        if self.topic is not None and not self.topic.name.startswith(f"{self.stream}."):
+            raise ValueError(f"topic: {self.topic.name} is not of the stream {self.stream}")
+        return self
 
     def creds(self) -> str:
         """Read at every (re)connect, so that a renewed Secret is used."""
-        return self.creds_file.read_text(encoding="ascii")
+        return "" if self.creds_file is None else self.creds_file.read_text(encoding="ascii")
 
 
 class DatabaseConfig(_Setting):

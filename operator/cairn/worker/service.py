@@ -13,15 +13,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 from math import nan
 
-from nats.errors import Error as NatsError
-
 from cairn.bus.admin import ACK_WAIT_SECONDS
-from cairn.bus.connection import BusError, Client, connect
+from cairn.bus.connection import BusError
 from cairn.bus.interface import ConsumerFacts, Message, Reader
-from cairn.bus.pull import MIN_ROOM, Puller
+from cairn.bus.pull import MIN_ROOM
 from cairn.worker.config import WorkerConfig
 from cairn.worker.decode import Place
 from cairn.worker.lane import Budget, Held, Lane
+from cairn.worker.line import Line, line_to
 from cairn.worker.metrics import Metrics
 from cairn.worker.pace import Look, Pace, cpus
 
@@ -91,42 +90,39 @@ class Worker:
 
     async def _supply(self) -> None:
         """Until cancelled: connect to the bus and pull; after any trouble start anew."""
-        config = self._config.bus
         while True:
             try:
-                client = await connect(config.url, config.creds, config.consumer)
+                line = await line_to(self._config.bus, self._config.shops, self._lanes)
             except (BusError, OSError, ValueError) as error:
                 log.warning("bus: %s", error)
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
             try:
-                await self._pull(client)
+                await self._pull(line.reader)
             except BusError as error:
                 log.warning("bus: %s", error)
             finally:
                 reader, self._reader = self._reader, None
                 self._metrics.pending.set(nan)  # nobody knows while the bus is away
                 self._metrics.drain.set(nan)
-                await asyncio.shield(self._leave(client, reader))
+                await asyncio.shield(self._leave(line, reader))
             # once it has left: what went back has this long to be written by the worker that took over, or the two
             # would take it from each other for ever
             await asyncio.sleep(RETRY_SECONDS)
 
-    async def _leave(self, client: Client, reader: Reader | None) -> None:
+    async def _leave(self, line: Line, reader: Reader | None) -> None:
         """What nobody fetched goes back at once, and when stopping also what was not begun: the next need not wait."""
-        with suppress(BusError, NatsError, OSError, TimeoutError):
-            if reader is not None and client.is_connected:
+        with suppress(BusError, TimeoutError):
+            if reader is not None and reader.connected:
                 async with asyncio.timeout(5):
                     await reader.drain()
                     if self._stopping.is_set():
                         await reader.give_back(held.message for held in self._budget.held if held.reader is reader)
-                    await client.flush()
-        with suppress(NatsError, OSError):
-            await client.close()
+                    await line.flush()
+        await line.close()
 
-    async def _pull(self, client: Client) -> None:
+    async def _pull(self, reader: Reader) -> None:
         config = self._config.bus
-        reader = Puller(client, config.stream, config.consumer)
         asked_us = time.time_ns() // 1000
         facts = await reader.start()
         if not facts.epoch:

@@ -43,7 +43,7 @@ async def plane(bus: Bus, mysql: MySQL, session: Session) -> AsyncIterator[Plane
     await bus.prepare((CONSUMER, SUBJECTS))
     home = scratch("plane")
     login = replace(mysql.admin, user=ASKED.login, password=ASKED.password, database="sys_info")
-    plane = Plane(bus, mysql.admin, login, home, "mysql")
+    plane = Plane(mysql.admin, login, home, "mysql", bus=bus)
     try:
         plane.gateway.start()
         plane.gateway.ready()

@@ -50,11 +50,6 @@ class KafkaPublisher:
         """Whether publishing has a chance, as far as is known."""
         return self._connected
 
-    @property
-    def full(self) -> frozenset[str]:
-        """Nobody tells which sellers are to wait."""
-        return frozenset()
-
     async def publish(self, pack: Pack, request: str = "") -> bool:
         """BusError: nobody knows whether it was stored; publishing it again does no harm."""
         name = message_id(pack, request)

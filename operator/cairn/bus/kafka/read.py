@@ -117,9 +117,9 @@ class KafkaReader:
     def _close(self) -> None:
         with self._polling:
             consumer, self._consumer = self._consumer, None
-            self._threads.shutdown(wait=True)
-            if consumer is not None:
-                consumer.close()
+        self._threads.shutdown(wait=True)
+        if consumer is not None:
+            consumer.close()
 
     async def _run(self, call: Callable[[], _T]) -> _T:
         try:

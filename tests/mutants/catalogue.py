@@ -318,4 +318,18 @@ MUTANTS = (
         "        _end_with_parent()\n",
         "        loop.add_reader(sys.stdin, worker.stop)\n",
     ),
+    mutant(
+        "a worker whose connection is closed under way reads no more and looks alive",
+        "tests/unit/worker/test_service.py::test_worker_whose_supply_ends_by_itself_ends",
+        "operator/cairn/worker/service.py",
+        "(stop, supply, keep, *lanes)",
+        "(stop,)",
+    ),
+    mutant(
+        "what nats-py cancels ends the task that waits",
+        "tests/unit/bus/test_uncancelled.py::test_future_that_another_cancels_is_a_lost_connection",
+        "operator/cairn/bus/connection.py",
+        "        if task is None or task.cancelling():\n",
+        "        if task:\n",
+    ),
 )

@@ -8,7 +8,8 @@ import base64
 import json
 import logging
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from nats.aio.client import Client
@@ -30,6 +31,18 @@ class BusFullError(BusError):
 
 class SellerFullError(BusFullError):
     """What waits of this seller's takes its share of the stream: nothing was stored. Others are not concerned."""
+
+
+@contextmanager
+def uncancelled() -> Iterator[None]:
+    """BusError where nats-py cancels what waits for a connection that it closes: nobody asked this task to end."""
+    try:
+        yield
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise BusError("the connection was lost under way") from error
 
 
 async def connect(
@@ -58,21 +71,22 @@ async def connect(
     client = Client()
     try:
         async with asyncio.timeout(patience_seconds):
-            await client.connect(
-                servers=[server.strip() for server in url.split(",")],
-                name=f"cairn-{user}",
-                user_jwt_cb=lambda: bytearray(Creds.parse(creds()).jwt.encode()),
-                signature_cb=sign,
-                inbox_prefix=inbox(user),
-                tls=tls,
-                error_cb=on_error,
-                allow_reconnect=False,  # at first: a refusal is to be raised, not tried again without an end
-                max_reconnect_attempts=-1,
-                reconnect_time_wait=1,
-                connect_timeout=3,
-                ping_interval=5,
-                max_outstanding_pings=2,
-            )
+            with uncancelled():
+                await client.connect(
+                    servers=[server.strip() for server in url.split(",")],
+                    name=f"cairn-{user}",
+                    user_jwt_cb=lambda: bytearray(Creds.parse(creds()).jwt.encode()),
+                    signature_cb=sign,
+                    inbox_prefix=inbox(user),
+                    tls=tls,
+                    error_cb=on_error,
+                    allow_reconnect=False,  # at first: a refusal is to be raised, not tried again without an end
+                    max_reconnect_attempts=-1,
+                    reconnect_time_wait=1,
+                    connect_timeout=3,
+                    ping_interval=5,
+                    max_outstanding_pings=2,
+                )
     except (OSError, TimeoutError, NatsError) as error:
         await _abandon(client)
         raise BusError(f"no connection to the bus at {url}: {str(error) or type(error).__name__}") from error
@@ -93,7 +107,10 @@ async def _abandon(client: Client) -> None:
 async def api(client: Client, subject: str, body: dict[str, Any] | None = None, timeout: float = 5) -> dict[str, Any]:  # noqa: ASYNC109
     """One call of the JetStream API. BusError with the server's words; its code is in `error.args[1]`."""
     try:
-        reply = await client.request(f"$JS.API.{subject}", json.dumps(body).encode() if body else b"", timeout=timeout)
+        with uncancelled():
+            reply = await client.request(
+                f"$JS.API.{subject}", json.dumps(body).encode() if body else b"", timeout=timeout
+            )
     except NoRespondersError as error:
         raise BusError("the bus has JetStream switched off, or no leader", 503) from error
     except (OSError, TimeoutError, NatsError) as error:
@@ -104,4 +121,4 @@ async def api(client: Client, subject: str, body: dict[str, Any] | None = None, 
     return answer
 
 
-__all__ = ["BusError", "BusFullError", "Client", "SellerFullError", "api", "connect"]
+__all__ = ["BusError", "BusFullError", "Client", "SellerFullError", "api", "connect", "uncancelled"]

@@ -9,7 +9,7 @@ from hashlib import blake2b
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
-from cairn.bus.connection import BusError, BusFullError
+from cairn.bus.connection import BusError, BusFullError, uncancelled
 from cairn.bus.pack import Pack, encode
 
 _FULL = (10047, 10023, 10077)  # storage resources exceeded, insufficient resources, maximum bytes or messages exceeded
@@ -52,7 +52,8 @@ async def _store(client: Client, stream: str, pack: Pack, unique: str | None, ti
         raise BusError("no connection to the bus")
     headers = {"Nats-Expected-Stream": stream} | ({"Nats-Msg-Id": unique} if unique else {})
     try:
-        reply = await client.request(pack.subject, encode(pack), timeout=timeout, headers=headers)
+        with uncancelled():
+            reply = await client.request(pack.subject, encode(pack), timeout=timeout, headers=headers)
     except (OSError, TimeoutError, NatsError) as error:
         raise BusError(f"the bus did not acknowledge: {type(error).__name__}") from error
     answer = json.loads(reply.data)

@@ -17,7 +17,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
 from cairn.bus.admin import consumer_info
-from cairn.bus.connection import BusError, api
+from cairn.bus.connection import BusError, api, uncancelled
 from cairn.bus.interface import ConsumerFacts, Message
 
 HEARTBEAT_SECONDS = 5
@@ -61,7 +61,8 @@ class Puller:
             await api(self._client, f"CONSUMER.RESET.{self._stream}.{self._consumer}")
         self._prefix = self._client.new_inbox()
         try:
-            self._subscription = await self._client.subscribe(f"{self._prefix}.*", cb=self._receive)
+            with uncancelled():
+                self._subscription = await self._client.subscribe(f"{self._prefix}.*", cb=self._receive)
         except (NatsError, OSError) as error:
             raise _lost(error) from error
         return facts
@@ -80,7 +81,8 @@ class Puller:
     async def drain(self) -> None:
         """Ask for nothing more, and give back what has arrived but was not fetched."""
         try:
-            await self._subscription.drain()  # type: ignore[no-untyped-call]
+            with uncancelled():
+                await self._subscription.drain()  # type: ignore[no-untyped-call]
         except (NatsError, OSError) as error:
             raise _lost(error) from error
         await self.give_back(self._arrived)
@@ -128,8 +130,9 @@ class Puller:
 
     async def _answer(self, messages: Iterable[Message], word: bytes) -> None:
         try:
-            for message in messages:
-                await self._client.publish(message.reply, word)
+            with uncancelled():
+                for message in messages:
+                    await self._client.publish(message.reply, word)
         except (NatsError, OSError) as error:
             raise _lost(error) from error
 
@@ -143,7 +146,10 @@ class Puller:
             "idle_heartbeat": HEARTBEAT_SECONDS * 1_000_000_000,
         }
         try:
-            await self._client.publish(self._next, json.dumps(body).encode(), reply=f"{self._prefix}.{self._request}")
+            with uncancelled():
+                await self._client.publish(
+                    self._next, json.dumps(body).encode(), reply=f"{self._prefix}.{self._request}"
+                )
         except (NatsError, OSError) as error:
             raise _lost(error) from error
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from nats.errors import Error as NatsError
 
-from cairn.bus.connection import BusError, Client, connect
+from cairn.bus.connection import BusError, Client, connect, uncancelled
 from cairn.bus.interface import Reader
 from cairn.bus.pull import Puller
 from cairn.worker.config import BusConfig
@@ -38,12 +38,13 @@ class _JetStream:
 
     async def flush(self) -> None:
         try:
-            await self._client.flush()
+            with uncancelled():
+                await self._client.flush()
         except (NatsError, OSError) as error:
             raise BusError(f"the connection was lost: {type(error).__name__}") from error
 
     async def close(self) -> None:
-        with suppress(NatsError, OSError):
+        with suppress(BusError, NatsError, OSError), uncancelled():
             await self._client.close()
 
 

@@ -81,7 +81,10 @@ class Worker:
         async with asyncio.TaskGroup() as group:
             lanes = [group.create_task(lane.run()) for lane in self._lanes.values()]
             supply, keep = group.create_task(self._supply()), group.create_task(self._keep())
-            await self._stopping.wait()
+            stop = group.create_task(self._stopping.wait())
+            await asyncio.wait((stop, supply, keep, *lanes), return_when=asyncio.FIRST_COMPLETED)
+            if not stop.done():
+                raise RuntimeError("a task of the worker ended by itself: a new process is to begin anew")
             for lane in self._lanes.values():
                 lane.stop()
             await asyncio.wait(lanes, timeout=DRAIN_SECONDS)

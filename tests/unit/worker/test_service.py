@@ -58,6 +58,19 @@ def config(tmp_path: Path, **changes: Any) -> WorkerConfig:
     return WorkerConfig.load(tmp_path / "worker.json")
 
 
+async def test_worker_whose_supply_ends_by_itself_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """TaskGroup lets a task go that a library cancelled; a worker that reads no more must not look alive."""
+    worker, _ = assemble(config(tmp_path))
+
+    async def cancelled() -> None:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(worker, "_supply", cancelled)
+    with pytest.raises(ExceptionGroup, match="TaskGroup") as raised:
+        await asyncio.wait_for(worker.run(), 10)
+    assert "ended by itself" in str(raised.value.exceptions[0])
+
+
 async def test_budget_makes_wait_until_there_is_room() -> None:
     budget = Budget(100)
     first, second = held(60), held(30)

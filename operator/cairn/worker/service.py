@@ -43,6 +43,8 @@ class Worker:
         self._config, self._lanes, self._budget, self._metrics = config, lanes, budget, metrics
         self._stopping = asyncio.Event()
         self._reader: Reader | None = None
+        self._asked = time.monotonic()
+        """When the bus was last asked for a connection, or a connection was given up."""
         self._foreign: set[str] = set()
         self._epoch = 0
         self._pace = Pace()
@@ -67,7 +69,10 @@ class Worker:
         return self._reader is not None and self._reader.connected
 
     def stuck(self) -> str | None:
-        """Why a restart would help; None while each lane that has work ends an attempt now and then."""
+        """Why a restart would help; None while each lane that has work ends an attempt now and then, and the bus is
+        read from or asked for."""
+        if self._reader is None and time.monotonic() - self._asked > STUCK_SECONDS:
+            return f"the bus: not asked for {STUCK_SECONDS:.0f} s"
         for name, lane in self._lanes.items():
             if lane.busy and time.monotonic() - lane.applier.tried > STUCK_SECONDS:
                 return f"{name}: no attempt has ended for {STUCK_SECONDS:.0f} s"
@@ -94,6 +99,7 @@ class Worker:
     async def _supply(self) -> None:
         """Until cancelled: connect to the bus and pull; after any trouble start anew."""
         while True:
+            self._asked = time.monotonic()
             try:
                 line = await line_to(self._config.bus, self._config.shops, self._lanes)
             except (BusError, OSError, ValueError) as error:
@@ -105,7 +111,7 @@ class Worker:
             except BusError as error:
                 log.warning("bus: %s", error)
             finally:
-                reader, self._reader = self._reader, None
+                reader, self._reader, self._asked = self._reader, None, time.monotonic()
                 self._metrics.pending.set(nan)  # nobody knows while the bus is away
                 self._metrics.drain.set(nan)
                 await asyncio.shield(self._leave(line, reader))

@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from math import isnan
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -90,6 +91,58 @@ async def test_budget_counts_messages_as_well_as_bytes() -> None:
     await asyncio.sleep(0)
     assert not waiting.done()
     waiting.cancel()
+
+
+async def test_worker_that_neither_reads_nor_asks_for_the_bus_is_stuck(tmp_path: Path) -> None:
+    worker, _ = assemble(config(tmp_path))
+    assert worker.stuck() is None
+    worker._asked -= STUCK_SECONDS + 1
+    assert "the bus" in str(worker.stuck())
+    worker._reader = cast("Reader", object())
+    assert worker.stuck() is None, "it reads"
+
+
+async def test_worker_whose_bus_is_away_asks_and_is_not_stuck(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For hours, if need be: a restart would not help."""
+    worker, _ = assemble(config(tmp_path))
+    asked = asyncio.Event()
+
+    async def away(*_: Any) -> None:
+        asked.set()
+        raise BusError("away")
+
+    monkeypatch.setattr(service, "line_to", away)
+    worker._asked -= STUCK_SECONDS + 1
+    supply = asyncio.create_task(worker._supply())
+    await asyncio.wait_for(asked.wait(), 10)
+    assert worker.stuck() is None
+    supply.cancel()
+
+
+async def test_worker_that_lost_the_bus_after_a_long_while_is_not_stuck(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker, _ = assemble(config(tmp_path))
+    left = asyncio.Event()
+
+    async def line(*_: Any) -> Any:
+        return cast("Any", SimpleNamespace(reader=None))
+
+    async def lost(*_: Any) -> None:
+        worker._asked -= STUCK_SECONDS + 1
+        raise BusError("lost")
+
+    async def leave(*_: Any) -> None:
+        left.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(service, "line_to", line)
+    monkeypatch.setattr(worker, "_pull", lost)
+    monkeypatch.setattr(worker, "_leave", leave)
+    supply = asyncio.create_task(worker._supply())
+    await asyncio.wait_for(left.wait(), 10)
+    assert worker.stuck() is None
+    supply.cancel()
 
 
 async def test_worker_that_has_work_and_ends_no_attempt_is_stuck_and_one_that_is_held_is_not(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from cairn.api.resources import INTEGRATIONTENANT, NAMESPACE, OPERATION, ROLEBIN
 from cairn.cli.kinds import kinds
 from cairn.engine.cluster import Cluster, KubernetesTransport, Request, Response, load_configuration
 from cairn.engine.loop import Engine
+from cluster.caller import Caller
 from cluster.charted import SELLER, Charted, charted_cluster, until
 from cluster.samples import sample
 from cluster.tenant.estate import CONFIRM, Estate, grant, names
@@ -39,11 +40,18 @@ class Guarded(Estate):
     """The estate, with two identities: a cluster admin who is everybody else, and the operator."""
 
     operator: Cluster
+    account: Caller
+    """The operator's, beside the recorder."""
+    known = False
 
     async def settle(self, *, fresh: bool = False) -> None:
         if fresh or self.engine.cluster is not self.operator:
             self.engine = Engine(kinds(self.platform), self.operator, clock=self.clock)
         await super().settle()
+        if not self.known:  # the API server learns of a new RoleBinding a moment after it stands
+            path = f"/api/v1/namespaces/{self.namespace}/secrets/any"
+            until(lambda: self.account.get(path), lambda answer: answer.status == 404, seconds=30)
+            self.known = True
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +94,7 @@ async def guarded(
     platform = Platform(external_databases=ExternalDatabases(denied_networks=()))
     transport = KubernetesTransport(await configuration(guarded_plane))
     estate = Guarded(Cluster(transport), platform, str(next(_numbers)), admin)  # type: ignore[arg-type]  # the fixture's own type
-    estate.operator = Cluster(recorder)
+    estate.operator, estate.account = Cluster(recorder), guarded_plane.operator
     try:
         await estate.make()
         yield estate

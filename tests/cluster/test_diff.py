@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -61,11 +61,13 @@ async def _apply_children(kubeconfig: Path, objects: Sequence[Obj]) -> list[tupl
 
 
 @pytest.fixture(scope="module")
-def standing(control_plane: ControlPlane) -> ControlPlane:
+def standing(control_plane: ControlPlane) -> Iterator[ControlPlane]:
     """A Seller with everything that is made of it."""
     control_plane.kubectl("apply", "-f", "-", input=PLANS + SELLER)
     asyncio.run(_apply_children(control_plane.kubeconfig, [one.obj for one in parse(PLANS + SELLER)]))
-    return control_plane
+    yield control_plane
+    control_plane.kubectl("delete", "--wait=false", "-f", "-", input=PLANS + SELLER)
+    control_plane.kubectl("delete", "--wait=false", "namespace", "seller-4711")
 
 
 def diff(plane: ControlPlane, folder: Path, text: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:

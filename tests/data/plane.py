@@ -85,7 +85,7 @@ class Program:
         if self.process is None or self.process.poll() is not None:
             raise RuntimeError(f"{self.name} ended: {self.log.read_text()[-3000:]}")
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as response:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=20) as response:
                 return int(response.status)
         except urllib.error.HTTPError as error:
             return error.code
@@ -94,7 +94,7 @@ class Program:
 
     def metric(self, name: str, **labels: str) -> float:
         """Sum over all series of this name that have these labels."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as response:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=20) as response:
             lines = response.read().decode().splitlines()
         wanted = [f'{key}="{value}"' for key, value in labels.items()]
         found = [line for line in lines if line.split("{")[0].split(" ")[0] == name]
@@ -206,7 +206,7 @@ class DataPlane:
                     return
                 await asyncio.sleep(0.2)
 
-    async def drained(self, seconds: float = 12) -> None:
+    async def drained(self, seconds: float = 30) -> None:
         """Every message of the bus is acknowledged."""
         deadline = time.monotonic() + seconds
         while True:

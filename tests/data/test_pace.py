@@ -16,7 +16,7 @@ from cairn.worker.run import assemble
 from data.plane import Plane, trade
 
 SLOW = """
-CREATE FUNCTION sys_info.slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.3); RETURN NULL; END $$;
+CREATE FUNCTION sys_info.slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(1); RETURN NULL; END $$;
 CREATE TRIGGER slow BEFORE INSERT ON sys_info.jdp_tb_trade FOR EACH STATEMENT EXECUTE FUNCTION sys_info.slow();
 """
 

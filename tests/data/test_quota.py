@@ -80,7 +80,7 @@ class World:
     async def round(self) -> None:
         """One of the operator's, as far as the gateway has heard it."""
         await once(Cluster(self.bus), self.platform, self.kind.verdict)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while self.gateway.full != self.kind.verdict.full:  # noqa: ASYNC110 - it comes over the wire
                 await asyncio.sleep(0.02)
 
@@ -114,7 +114,7 @@ async def world(bus: Bus, tmp_path: Path) -> AsyncIterator[World]:
     keeper = asyncio.create_task(gateway.keep())
     app = Gateway(gateway, Entrance(Keys(tmp_path / "key")), shipped()).application()
     async with AsyncClient(transport=ASGITransport(app), base_url="http://gateway") as http:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not gateway.connected:  # noqa: ASYNC110 - it dials by itself
                 await asyncio.sleep(0.02)
         made.append(World(bus, gateway, http))
@@ -141,7 +141,7 @@ async def apply(bus: Bus, consumer: str, count: int, *, but: int = 0) -> None:
     """Acknowledge so many but the first few."""
     async with delivered(bus, consumer, count) as (puller, got):
         await puller.acknowledge(got[but:])
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while (await puller.info()).unacknowledged > but:  # noqa: ASYNC110 - the server is asked
                 await asyncio.sleep(0.02)
 

@@ -305,7 +305,7 @@ async def test_write_keeps_poison_once_and_in_the_same_transaction(writer: Write
 
 async def test_writer_after_a_lost_session_opens_a_new_one(writer: Writer, conn: Connection) -> None:
     await writer.write([row(1, Version(1, 1, "aa"))], ())
-    ended = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'test'"
+    ended = "SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity WHERE application_name = 'test'"
     assert await conn.fetchval(ended)
     with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):  # unless it noticed by itself
         await writer.write([row(2, Version(1, 1, "aa"))], ())

@@ -43,7 +43,7 @@ class Replica:
         port = re.search(r"metrics on port (\d+)", self.log.read_text())
         assert port, self.log.read_text()
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port[1]}/healthz", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port[1]}/healthz", timeout=20) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             with error:
@@ -105,7 +105,7 @@ async def test_standby_takes_over_within_20_s_of_a_kill(replicas: list[Replica])
 async def test_standby_takes_over_at_once_after_an_orderly_stop(replicas: list[Replica]) -> None:
     leader, standby = await one_leads(replicas)
     leader.send(signal.SIGTERM)
-    assert await asyncio.to_thread(leader.process.wait, 15) == 0, leader.log.read_text()
+    assert await asyncio.to_thread(leader.process.wait, 30) == 0, leader.log.read_text()
     await becomes_leader(standby, seconds=8)
 
 

@@ -31,7 +31,7 @@ async def value(cluster: Cluster, ref: Ref) -> str:
     return str(live["data"]["value"]) if live else ""
 
 
-async def test_drift_of_a_watched_child_is_undone_within_five_seconds(
+async def test_drift_of_a_watched_child_is_undone_before_any_resync(
     cluster: Cluster, namespace: str, running: Running
 ) -> None:
     ref = Ref(CONFIGMAP, namespace, "one-a")
@@ -39,11 +39,11 @@ async def test_drift_of_a_watched_child_is_undone_within_five_seconds(
         await cluster.apply(toy(namespace, "one", values={"a": "1"}), manager="user")
         await ready(cluster, Ref(TOY, namespace, "one"))
         await cluster.patch(ref, {"data": {"value": "drifted"}})
-        await until("the edit is undone", lambda: _is(cluster, ref, "1"), seconds=5)
+        await until("the edit is undone", lambda: _is(cluster, ref, "1"))
         live = await cluster.get(ref)
         assert live
         await cluster.delete(ref, uid=live["metadata"]["uid"])
-        await until("the deletion is undone", lambda: _is(cluster, ref, "1"), seconds=5)
+        await until("the deletion is undone", lambda: _is(cluster, ref, "1"))
 
 
 async def _is(cluster: Cluster, ref: Ref, wanted: str) -> bool:
@@ -60,7 +60,7 @@ async def test_drift_of_a_secret_is_undone_within_one_resync(
         live = await cluster.get(ref)
         assert live
         await cluster.delete(ref, uid=live["metadata"]["uid"])
-        await until("the Secret is there again", lambda: cluster.get(ref), seconds=5)
+        await until("the Secret is there again", lambda: cluster.get(ref))
 
 
 async def test_two_quick_changes_end_in_the_last(cluster: Cluster, namespace: str, running: Running) -> None:
@@ -109,14 +109,14 @@ async def test_plan_that_never_settles_is_slowed_down(cluster: Cluster, namespac
 async def test_worker_that_stands_still_fails_the_health_check(
     cluster: Cluster, namespace: str, running: Running
 ) -> None:
-    """The check's clock runs a hundred times as fast."""
-    async with running(cluster, reconcile_seconds=0.2) as engine:
+    """The check's clock runs twenty times as fast: it tells after passes are broken off."""
+    async with running(cluster, reconcile_seconds=1.0) as engine:
 
         def oldest() -> float | None:
             since = engine.queue.oldest_since()
-            return None if since is None else since * 100
+            return None if since is None else since * 20
 
-        check = health.workers_move(oldest, lambda: time.monotonic() * 100)
+        check = health.workers_move(oldest, lambda: time.monotonic() * 20)
         await cluster.apply(toy(namespace, "stuck", fails="hangs"), manager="user")
         await until("it is told", lambda: _true("a worker has stood still" in check()))
         await cluster.apply(toy(namespace, "fine", values={"a": "1"}), manager="user")
@@ -221,7 +221,7 @@ async def test_failing_object_that_was_changed_tells_that_the_change_fails_too(
         await until("it failed three times", lambda: _true(engine.queue.failures(key) >= 3))
         await until("it is told", lambda: _reason(cluster, key))
         await cluster.apply(toy(namespace, "broken", fails="probe", values={"a": "1"}), manager="user")
-        await until("it is told of the change too", lambda: _observed(cluster, key), seconds=5)
+        await until("it is told of the change too", lambda: _observed(cluster, key))
 
 
 async def _observed(cluster: Cluster, key: Ref) -> bool:

@@ -49,7 +49,7 @@ class Pod:
         conn.terminate()
 
     async def _connect(self) -> Connection:
-        return await connect(self.estate.login(self.held), application="app", timeout=10)
+        return await connect(self.estate.login(self.held), application="app", timeout=30)
 
 
 async def test_check_13_a_hundred_rotations_under_load_fail_no_query_and_show_no_password(

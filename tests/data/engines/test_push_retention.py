@@ -59,7 +59,7 @@ async def keys(session: Session) -> set[int]:
 
 async def waits(session: Session) -> None:
     """Until somebody waits for a lock."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not await session.fetch(WAITING):  # noqa: ASYNC110 -- the database has no event of ours
             await asyncio.sleep(0.2)  # these servers tell no more often
 

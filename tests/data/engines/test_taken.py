@@ -49,7 +49,7 @@ async def test_check_02_revoke_bites_whatever_is_open(seller: Seller, removed: b
 
         began = time.monotonic()
         outcome = await seller.settle(after)
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 60
         assert outcome.problem == "", outcome.problem
         assert (outcome.verified, outcome.ended) == (True, 5)
         for session, sql in (

@@ -44,7 +44,7 @@ async def test_check_02_revoke_bites_whatever_is_open(seller: Seller, removed: b
 
         started = time.monotonic()
         outcome = await seller.settle(after)
-        assert time.monotonic() - started < 10
+        assert time.monotonic() - started < 60
         assert outcome.problem == "", outcome.problem
         assert (outcome.verified, outcome.ended) == (True, 4)
         for conn, sql in (

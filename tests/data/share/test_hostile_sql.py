@@ -115,7 +115,7 @@ async def test_app_with_thousands_of_grants_is_dealt_with_in_a_few_statements(se
     outcome = await seller.settle(whole)
     assert outcome.verified, outcome.problem
     assert outcome.statements < 30
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 60
     rows: Any = await seller.share.audit(whole)
     assert max(len(str(row)) for row in rows) < 100_000
     narrower = replace(whole, views=(trade_view(seller.crm, (("tid", "plain"),)), *whole.views[1:]))

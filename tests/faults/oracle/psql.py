@@ -46,7 +46,7 @@ class Psql:
 
     def _open(self) -> subprocess.Popen[str]:
         if self._process is None:
-            command = ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", f"{self.place} connect_timeout=3"]
+            command = ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", f"{self.place} connect_timeout=10"]
             pipe = subprocess.PIPE
             environment = os.environ | {"PGPASSWORD": self.password, "PGOPTIONS": "-c statement_timeout=20s"}
             self._process = subprocess.Popen(

@@ -46,22 +46,23 @@ def mutate(mutant: Mutant, tree: Path) -> dict[Path, str]:
     return before
 
 
-def run(tree: Path, tests: Sequence[str], seconds: float) -> int:
-    """pytest's exit code."""
+def run(tree: Path, tests: Sequence[str], seconds: float) -> tuple[int, str]:
+    """pytest's exit code, and the end of what it says."""
     path = os.pathsep.join([str(tree / "operator"), str(tree / "tests")])
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
     done = subprocess.run(
         command, cwd=tree, env=os.environ | {"PYTHONPATH": path}, timeout=seconds, capture_output=True, check=False
     )
+    said = done.stdout.decode(errors="replace")[-4000:]
     if done.returncode > FAILED:
-        raise CatalogueError(f"{tests}: pytest exits with {done.returncode}\n{done.stdout.decode()[-2000:]}")
-    return done.returncode
+        raise CatalogueError(f"{tests}: pytest exits with {done.returncode}\n{said}")
+    return done.returncode, said
 
 
 def killed(mutant: Mutant, tree: Path) -> bool:
     before = mutate(mutant, tree)
     try:
-        return run(tree, [mutant.test], LONGEST_SECONDS) == FAILED
+        return run(tree, [mutant.test], LONGEST_SECONDS)[0] == FAILED
     except subprocess.TimeoutExpired:
         raise CatalogueError(f"{mutant.name}: {mutant.test} took more than {LONGEST_SECONDS} s") from None
     finally:
@@ -81,8 +82,9 @@ def main() -> int:
         tree = Path(home) / "tree"
         shutil.copytree(TREE, tree, ignore=LEFT_OUT, symlinks=True)
         try:
-            if run(tree, sorted({one.test for one in chosen}), 20 * LONGEST_SECONDS) == FAILED:
-                print("a test of the catalogue is red without any mutant", file=sys.stderr)
+            exit_code, said = run(tree, sorted({one.test for one in chosen}), 20 * LONGEST_SECONDS)
+            if exit_code == FAILED:
+                print(f"a test of the catalogue is red without any mutant\n{said}", file=sys.stderr)
                 return 1
             for mutant in chosen:
                 begun = time.monotonic()

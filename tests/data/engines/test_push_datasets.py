@@ -12,8 +12,9 @@ import pytest_asyncio
 
 from cairn.sql.push.engine import Asked
 from cairn.sql.push.mysql.engine import MySQLPush
-from cairn.sql.share.mysql.connection import Session, connect
+from cairn.sql.share.mysql.connection import Session
 from data.declared import KNOWN, SHOPS, row
+from data.engines.pushed import pushed
 from data.engines.servers import MySQL
 
 ASKED = Asked("sys_info", tuple(KNOWN.values()), SHOPS, "push3", "worker-password")
@@ -21,13 +22,8 @@ ASKED = Asked("sys_info", tuple(KNOWN.values()), SHOPS, "push3", "worker-passwor
 
 @pytest_asyncio.fixture
 async def session(mysql: MySQL) -> AsyncIterator[Session]:
-    session = await connect(mysql.admin)
-    for database in ("sys_info", "platform"):
-        await session.execute(f"DROP DATABASE IF EXISTS {database}")
-    await session.execute("DROP USER IF EXISTS push3@'%'")
-    await MySQLPush().settle(mysql.admin, ASKED)
-    yield session
-    await session.close()
+    async with pushed(mysql, ASKED) as session:
+        yield session
 
 
 async def test_declared_datasets_stand_and_are_read_by_their_views(mysql: MySQL, session: Session) -> None:

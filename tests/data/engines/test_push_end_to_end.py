@@ -13,10 +13,10 @@ import pytest_asyncio
 
 from cairn.datasets import shipped
 from cairn.sql.push.engine import Asked
-from cairn.sql.push.mysql.engine import MySQLPush
-from cairn.sql.share.mysql.connection import Session, connect
+from cairn.sql.share.mysql.connection import Session
 from cairn_devcluster import databases
 from data.bus import Bus
+from data.engines.pushed import pushed
 from data.engines.servers import MySQL
 from data.fixtures import bus
 from data.plane import CONSUMER, SHOPS, SUBJECTS, Plane
@@ -29,13 +29,8 @@ ASKED = Asked("sys_info", tuple(shipped().values()), SHOPS, "push2", "worker-pas
 
 @pytest_asyncio.fixture
 async def session(mysql: MySQL) -> AsyncIterator[Session]:
-    session = await connect(mysql.admin)
-    for database in ("sys_info", "platform"):
-        await session.execute(f"DROP DATABASE IF EXISTS {database}")
-    await session.execute("DROP USER IF EXISTS push2@'%'")
-    await MySQLPush().settle(mysql.admin, ASKED)
-    yield session
-    await session.close()
+    async with pushed(mysql, ASKED) as session:
+        yield session
 
 
 @pytest_asyncio.fixture

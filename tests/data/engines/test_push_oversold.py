@@ -14,7 +14,8 @@ from cairn.datasets import shipped
 from cairn.sql.push.engine import Asked
 from cairn.sql.push.mysql.engine import MySQLPush
 from cairn.sql.push.mysql.ledger import Ledger
-from cairn.sql.share.mysql.connection import Session, connect
+from cairn.sql.share.mysql.connection import Session
+from data.engines.pushed import pushed
 from data.engines.servers import MySQL
 
 TRADES, ITEMS = shipped()["trades"], shipped()["items"]
@@ -23,13 +24,8 @@ NICK, DAY = "taobao001", "2026-11-11 00:00:00"
 
 @pytest_asyncio.fixture
 async def session(mysql: MySQL) -> AsyncIterator[Session]:
-    session = await connect(mysql.admin)
-    for database in ("sys_info", "platform"):
-        await session.execute(f"DROP DATABASE IF EXISTS {database}")
-    await session.execute("DROP USER IF EXISTS push1@'%'")
-    await MySQLPush().settle(mysql.admin, Asked("sys_info", (TRADES, ITEMS), {"1": NICK}, "push1", "secret"))
-    yield session
-    await session.close()
+    async with pushed(mysql, Asked("sys_info", (TRADES, ITEMS), {"1": NICK}, "push1", "secret")) as session:
+        yield session
 
 
 @pytest_asyncio.fixture

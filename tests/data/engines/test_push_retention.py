@@ -19,6 +19,7 @@ from cairn.sql.push.mysql.ledger import Ledger
 from cairn.sql.share.mysql.connection import Session, connect
 from cairn.worker.metrics import Metrics
 from cairn.worker.retention import Retention
+from data.engines.pushed import pushed
 from data.engines.servers import MySQL
 
 TRADES = shipped()["trades"]
@@ -31,13 +32,8 @@ MOMENT = datetime(2026, 11, 20)  # noqa: DTZ001 -- the platform's wall clock
 
 @pytest_asyncio.fixture
 async def session(mysql: MySQL) -> AsyncIterator[Session]:
-    session = await connect(mysql.admin)
-    for database in ("sys_info", "platform"):
-        await session.execute(f"DROP DATABASE IF EXISTS {database}")
-    await session.execute("DROP USER IF EXISTS push1@'%'")
-    await MySQLPush().settle(mysql.admin, ASKED)
-    yield session
-    await session.close()
+    async with pushed(mysql, ASKED) as session:
+        yield session
 
 
 @pytest_asyncio.fixture

@@ -7,6 +7,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -30,6 +31,7 @@ from cairn.sql.push.mysql.writer import Writer
 from cairn.sql.push.request import Answer, Choice, Refused, Request
 from cairn.sql.push.rows import Order, Poison, Row
 from cairn.sql.share.mysql.connection import Session, connect
+from data.engines.pushed import pushed
 from data.engines.servers import MySQL
 
 TRADES = shipped()["trades"]
@@ -53,13 +55,8 @@ def row(key: int, version: Version, content: str = "") -> Row:
 
 @pytest_asyncio.fixture
 async def session(mysql: MySQL) -> AsyncIterator[Session]:
-    session = await connect(mysql.admin)
-    for database in ("sys_info", "platform"):
-        await session.execute(f"DROP DATABASE IF EXISTS {database}")
-    await session.execute("DROP USER IF EXISTS push1@'%'")
-    await MySQLPush().settle(mysql.admin, ASKED)
-    yield session
-    await session.close()
+    async with pushed(mysql, ASKED) as session:
+        yield session
 
 
 @pytest.fixture
@@ -105,13 +102,10 @@ def world(mysql: MySQL, login: Target, request: pytest.FixtureRequest) -> Iterat
     """Run batches from an empty table, and say what stands then."""
     loop = asyncio.new_event_loop()
 
-    async def prepare() -> tuple[Session, Writer]:
-        await MySQLPush().settle(mysql.admin, ASKED)
-        admin = await connect(mysql.admin)
-        await admin.execute("SET GLOBAL local_infile = ON")
-        return admin, request.param(lambda: login, TRADES)
-
-    session, writer = loop.run_until_complete(prepare())
+    stack = AsyncExitStack()
+    session = loop.run_until_complete(stack.enter_async_context(pushed(mysql, ASKED)))
+    loop.run_until_complete(session.execute("SET GLOBAL local_infile = ON"))
+    writer = request.param(lambda: login, TRADES)
 
     async def play(batches: Sequence[Sequence[tuple[int, Version]]], old: dict[int, Any]) -> dict[int, Any]:
         await session.execute("DELETE FROM sys_info.jdp_tb_trade")
@@ -132,7 +126,7 @@ def world(mysql: MySQL, login: Target, request: pytest.FixtureRequest) -> Iterat
 
     yield lambda batches, old: loop.run_until_complete(play(batches, old))
     loop.run_until_complete(writer.close())
-    loop.run_until_complete(session.close())
+    loop.run_until_complete(stack.aclose())
     loop.close()
 
 

@@ -31,6 +31,7 @@ format: env ## put the code into shape
 
 test: env data-packages ## all tests; what is missing on this machine is installed or named
 	@$(STEP) "dev cluster's binaries and images" $(PY) tests/devcluster/devcluster.py build
+	-@test "$$(id -u)" != 0 || $(STEP) "database servers" $(PY) tests/devcluster/devcluster.py build --what databases
 	@$(STEP) "tests" $(PYTEST) --durations=10
 
 test-unit: env ## the fast ones, without a cluster

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import struct
 import threading
@@ -13,6 +14,10 @@ from typing import Any
 import pymysql
 import pytest
 
+from cairn.api.conditions import Reason
+from cairn.sql.errors import SqlError
+from cairn.sql.postgresql import Target
+from cairn.sql.share.mysql import connection as connections
 from cairn.sql.share.mysql.upload import NAME, Uploading
 
 _GREETING = (
@@ -116,3 +121,18 @@ def test_what_was_offered_is_sent_once(meet: Meet) -> None:
     assert b"".join(server.got) == rows
     with pytest.raises(pymysql.err.OperationalError, match="not offered"), connection.cursor() as cursor:
         cursor.execute("SELECT 1")
+
+
+@pytest.mark.parametrize("upload", [True, False])
+async def test_server_that_asks_a_session_for_a_file_is_told_as_any_other_fault(
+    monkeypatch: pytest.MonkeyPatch, upload: bool
+) -> None:
+    """Whether the session was opened to upload or not: PyMySQL's own connection would raise what nobody expects."""
+    monkeypatch.setattr(connections, "tls_context", lambda _: None)
+    server = Hostile(b"/etc/passwd")
+    target = Target("localhost", server.port, "", "u", "p", address="127.0.0.1")
+    with pytest.raises(SqlError, match="not offered") as found:
+        await connections.connect(target, upload=upload)
+    assert found.value.reason is Reason.DATABASE_UNREACHABLE
+    await asyncio.to_thread(server.thread.join, 10)
+    assert server.got == []

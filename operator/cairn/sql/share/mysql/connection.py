@@ -63,7 +63,7 @@ def tls_context(target: Target) -> ssl.SSLContext:
 class Session(Blocking):
     """An open session of the operator's. Not for two tasks at once."""
 
-    def __init__(self, connection: Connection[Any], flavour: Flavour, version: tuple[int, ...]) -> None:
+    def __init__(self, connection: Uploading, flavour: Flavour, version: tuple[int, ...]) -> None:
         super().__init__()
         self._connection = connection
         self.flavour = flavour
@@ -88,8 +88,6 @@ class Session(Blocking):
         return _query(self._connection, statement, parameters)
 
     def _load(self, statement: str, offered: bytes) -> tuple[int, int]:
-        if not isinstance(self._connection, Uploading):
-            raise TypeError("this session was not opened with upload")
         return self._connection.load(statement, offered)
 
 
@@ -122,7 +120,7 @@ async def connect(
 
 
 def _connect(target: Target, timeout: float, statement_timeout: float, upload: bool) -> Session:  # noqa: FBT001
-    connection: Connection[Any] = (Uploading if upload else Connection)(
+    connection = Uploading(  # without upload, too: a hostile server may ask for a file at any statement
         host=target.address or target.host,
         port=target.port,
         user=target.user,

@@ -22,6 +22,7 @@ from cairn.api.resources import (
     LIMITRANGE,
     NAMESPACE,
     NETWORKPOLICY,
+    OPERATION,
     POD,
     PUSHSUBSCRIPTION,
     RESOURCEQUOTA,
@@ -66,6 +67,7 @@ class PushSubscriptionKind:
         namespace, name = push.metadata.namespace, push.spec.database_ref.name
         yield Ref(NAMESPACE, "", namespace)
         yield Ref(SELLERRDS, namespace, name)
+        yield Within(OPERATION, namespace)  # what one has changed is told when it ends
         if ref := seller_ref(seen.ref(NAMESPACE, namespace)):
             yield ref
         yield Ref(RESOURCEQUOTA, namespace, pods.QUOTA)

@@ -16,9 +16,9 @@ import yaml
 
 from cairn.api.conditions import Reason
 from cairn.api.platform import Platform
-from cairn.api.resources import SECRET, SELLERRDS, Obj, Ref, ref_of
+from cairn.api.resources import OPERATION, SECRET, SELLERRDS, Obj, Ref, ref_of
 from cairn.datasets import known
-from cairn.engine.kind import Observed, Plan
+from cairn.engine.kind import Observed, Plan, Within
 from cairn.push import names
 from cairn.push.kind import PushSubscriptionKind
 from cairn.worker.config import WorkerConfig
@@ -461,6 +461,7 @@ def test_logins_differ_between_namespaces_and_names_and_fit_the_engine(longest: 
 def test_wants_follow_what_was_seen() -> None:
     first = set(KIND.wants(push(), Observed()))
     assert Ref(SELLERRDS, NAMESPACE, "shop-db") in first
+    assert Within(OPERATION, NAMESPACE) in first, "the end of a replay, an audit or a backfill wakes it"
     later = set(KIND.wants(push(), seen()))
     assert {Ref(SECRET, NAMESPACE, f"shop-db-{part}") for part in ("admin", "ca", "owner")} <= later
 

@@ -128,7 +128,8 @@ class Decoder:
         tokens = pack.subject.split(".")
         nick = self._shops.get(tokens[2]) if len(tokens) == 4 and tokens[3] == self._dataset.name else None
         if nick is None or not name:
-            raise BadRecordError("WRONG_SUBJECT", f"published under {pack.subject!r}, which is none of these shops'")
+            text = f"published under {pack.subject!r}, which is none of these shops': only discard takes it away"
+            raise BadRecordError("WRONG_SUBJECT", text)
         return self._pack(pack, Place(name, int(epoch), source[1]), nick)
 
     def place(self, payload: bytes) -> tuple[datetime, int] | None:

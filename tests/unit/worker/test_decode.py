@@ -62,6 +62,7 @@ def test_message_of_quarantine_is_taken_apart_as_at_first() -> None:
         with pytest.raises(BadRecordError) as refused:
             DECODER.whole(source, data)
         assert refused.value.code == code
+    assert str(refused.value).endswith("only discard takes it away")
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ import pytest_asyncio
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from cairn.api.conditions import Reason
 from cairn.api.proof import Head, Slice, token
 from cairn.datasets import shipped
 from cairn.sql.errors import SqlError
@@ -265,6 +266,70 @@ async def test_login_of_somebody_else_stays_his(mysql: MySQL, session: Session) 
         await MySQLPush().settle(mysql.admin, replace(ASKED, login="theirs"))
     await MySQLPush().drop_login(mysql.admin, "theirs")
     assert await session.fetch("SELECT 1 FROM mysql.user WHERE user = 'theirs'")
+
+
+async def test_reader_reads_no_database_whose_name_the_grant_would_match_as_a_pattern(
+    mysql: MySQL, session: Session
+) -> None:
+    asked, push = replace(ASKED, readers=("reader1",)), MySQLPush()
+    for statement in (
+        "DROP USER IF EXISTS reader1@'%'",
+        "CREATE USER reader1@'%' IDENTIFIED BY 'x'",
+        "REPLACE INTO sys_info.jdp_made VALUES ('login', 'reader1', '')",
+        "GRANT SELECT ON `sys_info`.* TO reader1@'%'",  # as it was made once
+        "GRANT SELECT ON platform.* TO reader1@'%'",
+        "DROP DATABASE IF EXISTS sysXinfo",
+        "CREATE DATABASE sysXinfo",
+        "CREATE TABLE sysXinfo.theirs (id int)",
+    ):
+        await session.execute(statement)
+    assert not (await push.look(mysql.admin, asked)).granted
+    for _ in range(2):
+        await push.settle(mysql.admin, asked)
+        assert (await push.look(mysql.admin, asked)).granted
+    reader = await connect(replace(mysql.admin, user="reader1", password="x", database=""))
+    try:
+        assert await reader.fetch("SELECT * FROM sys_info.jdp_tb_trade") == []
+        assert await reader.fetch("SELECT * FROM platform.trades") == []
+        with pytest.raises(pymysql.err.MySQLError, match="denied"):
+            await reader.fetch("SELECT * FROM sysXinfo.theirs")
+    finally:
+        await reader.close()
+        await session.execute("DROP DATABASE sysXinfo")
+        await session.execute("DROP USER reader1@'%'")
+
+
+LESSER = (
+    "DROP USER IF EXISTS lesser@'%'",
+    "CREATE USER lesser@'%' IDENTIFIED BY 'secret'",
+    "GRANT CREATE USER, PROCESS ON *.* TO lesser@'%'",
+    "GRANT SELECT ON mysql.* TO lesser@'%'",
+    "GRANT ALL ON platform.* TO lesser@'%' WITH GRANT OPTION",
+)
+
+
+async def test_login_whose_sessions_may_not_be_ended_is_dropped_and_they_are_named(
+    mysql: MySQL, login: Target, session: Session
+) -> None:
+    for statement in (*LESSER, "GRANT ALL ON `sys\\_info`.* TO lesser@'%' WITH GRANT OPTION"):
+        await session.execute(statement)
+    lesser, held = replace(mysql.admin, user="lesser"), await connect(login)
+    try:
+        ((number,),) = await held.fetch("SELECT CONNECTION_ID()")
+        right = "CONNECTION ADMIN" if mysql.mariadb else "CONNECTION_ADMIN"
+        with pytest.raises(SqlError, match=rf"(?s)dropped.*grant it {right} on.*KILL {number}$") as told:
+            await MySQLPush().drop_login(lesser, ASKED.login)
+        assert told.value.reason is Reason.ACTION_FAILED
+        assert not await session.fetch("SELECT 1 FROM mysql.user WHERE user = 'push1'")
+        assert await session.fetch("SELECT 1 FROM sys_info.jdp_made WHERE name = 'push1'"), "it is gone on with"
+        await session.execute(f"GRANT {right} ON *.* TO lesser@'%'")
+        await MySQLPush().drop_login(lesser, ASKED.login)
+        assert not await session.fetch("SELECT 1 FROM sys_info.jdp_made WHERE name = 'push1'")
+        with pytest.raises(pymysql.err.MySQLError):
+            await held.fetch("SELECT 1")
+    finally:
+        await held.close()
+        await session.execute("DROP USER lesser@'%'")
 
 
 async def test_look_sees_what_settle_made_and_what_was_taken_away(mysql: MySQL, session: Session) -> None:

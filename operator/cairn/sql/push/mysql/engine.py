@@ -23,7 +23,7 @@ from cairn.sql.push.mysql.session import told
 from cairn.sql.push.mysql.writer import Writer
 from cairn.sql.push.request import Answer, Request
 from cairn.sql.share.mysql.connection import Session, connect
-from cairn.sql.share.mysql.names import account, literal, qualified
+from cairn.sql.share.mysql.names import account, identifier, literal, pattern, qualified
 
 _WRITES = {
     "jdp_quarantine": ("SELECT", "INSERT", "UPDATE"),
@@ -34,6 +34,8 @@ _WRITES = {
     "jdp_request": ("SELECT", "UPDATE"),
 }
 _NO_SUCH_THREAD = 1094
+_MAY_NOT_END = {1095, 1227}
+_READ = ("sys_info", "platform")
 
 
 class MySQLPush:
@@ -85,18 +87,17 @@ class MySQLPush:
             for table in await _deletable(session, asked) - set(asked.expiring):
                 await session.execute(f"REVOKE DELETE ON {qualified('sys_info', table)} FROM {account(asked.login)}")
             for reader in _known(asked.readers, schema):
-                for database in ("sys_info", "platform"):
-                    await session.execute(f"GRANT SELECT ON {database}.* TO {account(reader)}")
+                for database in _READ:
+                    await session.execute(f"GRANT SELECT ON {pattern(database)}.* TO {account(reader)}")
+                for database in _wide(await _readable(session, reader)):
+                    await session.execute(f"REVOKE SELECT ON {identifier(database)}.* FROM {account(reader)}")
 
     async def drop_login(self, target: Target, login: str) -> None:
         async with _session(target, 55.0) as session:
             if login not in (await observe(session)).made:
                 return
             await session.execute(f"DROP USER IF EXISTS {account(login)}")
-            for (number,) in await session.fetch(
-                "SELECT id FROM information_schema.processlist WHERE user = %s", (login,)
-            ):
-                await end(session, int(number))
+            await _end_all(session, login)
             await session.execute("DELETE FROM sys_info.jdp_made WHERE kind = 'login' AND name = %s", (login,))
 
     async def submit(self, target: Target, subscription: str, request: Request) -> None:
@@ -119,6 +120,25 @@ async def end(session: Session, number: int) -> None:
     except pymysql.err.MySQLError as error:
         if error.args[:1] != (_NO_SUCH_THREAD,):
             raise
+
+
+async def _end_all(session: Session, login: str) -> None:
+    """SqlError where some go on, which names them: each was tried."""
+    left = []
+    for (number,) in await session.fetch("SELECT id FROM information_schema.processlist WHERE user = %s", (login,)):
+        try:
+            await end(session, int(number))
+        except pymysql.err.MySQLError as error:
+            if error.args[0] not in _MAY_NOT_END:
+                raise
+            left.append(f"KILL {number}")
+    if left:
+        right = "CONNECTION ADMIN" if session.flavour.mariadb else "CONNECTION_ADMIN"
+        message = (
+            f"login {login} is dropped, but its open sessions go on, as Cairn's login may not end them:"
+            f" grant it {right} on *.*, or end them: {'; '.join(left)}"
+        )
+        raise SqlError(Reason.ACTION_FAILED, message)
 
 
 def _whole(target: Target) -> Target:
@@ -149,14 +169,29 @@ async def _granted(session: Session, asked: Asked, schema: Schema) -> bool:
     if await _deletable(session, asked) != set(asked.expiring):
         return False
     for reader in _known(asked.readers, schema):
-        rows = await session.fetch(
-            "SELECT table_schema FROM information_schema.schema_privileges"
-            " WHERE privilege_type = 'SELECT' AND grantee = %s",
-            (account(reader),),
-        )
-        if not {"sys_info", "platform"} <= {row[0] for row in rows}:
+        readable = await _readable(session, reader)
+        if _wide(readable) or not {_escaped(database) for database in _READ} <= readable:
             return False
     return True
+
+
+async def _readable(session: Session, reader: str) -> set[str]:
+    """Patterns of the databases that it may read."""
+    rows = await session.fetch(
+        "SELECT table_schema FROM information_schema.schema_privileges"
+        " WHERE privilege_type = 'SELECT' AND grantee = %s",
+        (account(reader),),
+    )
+    return {row[0] for row in rows}
+
+
+def _wide(readable: set[str]) -> set[str]:
+    """Grants as they were made before names were escaped: others' databases may match them."""
+    return {database for database in _READ if database != _escaped(database)} & readable
+
+
+def _escaped(database: str) -> str:
+    return pattern(database)[1:-1]
 
 
 async def _deletable(session: Session, asked: Asked) -> set[str]:

@@ -251,22 +251,35 @@ async def follow(conn: Connection, seen: set[int], done: asyncio.Event) -> None:
             return
 
 
+async def waits(conn: Connection, application: str, writing: asyncio.Task[Any]) -> None:
+    """Return once its session waits for a lock, or it has written."""
+    waiting = "SELECT FROM pg_stat_activity WHERE application_name = $1 AND wait_event_type = 'Lock'"
+    while not writing.done() and not await conn.fetch(waiting, application):  # noqa: ASYNC110 -- no event tells it
+        await asyncio.sleep(0)
+
+
 async def test_reader_that_follows_jdp_seq_misses_nothing_of_two_writers(
     database: Target, writer: Writer, conn: Connection
 ) -> None:
-    other, done, seen = Writer(lambda: database, TRADES, "other"), asyncio.Event(), set[int]()
+    """The first is held between its numbers and its COMMIT, by a row that a third session may or may not commit."""
+    other, holder = Writer(lambda: database, TRADES, "other"), await connect(database)
+    done, seen = asyncio.Event(), set[int]()
+    await holder.execute("BEGIN")
+    await holder.execute("INSERT INTO sys_info.jdp_tb_trade (tid) VALUES (1)")
+    first = asyncio.create_task(writer.write([row(1, Version(1, 1, "aa"))], ()))
+    await waits(conn, "test", first)
+    second = asyncio.create_task(other.write([row(2, Version(1, 1, "aa"))], ()))
+    await waits(conn, "other", second)
     reader = asyncio.create_task(follow(conn, seen, done))
-
-    async def write(one: Writer, offset: int) -> None:
-        for number in range(60):
-            keys = range(number * 40 + offset, number * 40 + 40, 2)
-            await one.write([row(key, Version(1, 1, "aa")) for key in keys], ())
-
-    await asyncio.gather(write(writer, 0), write(other, 1))
+    while second.done() and 2 not in seen:  # noqa: ASYNC110 -- what is waited for is what the reader sees
+        await asyncio.sleep(0)
+    await holder.execute("ROLLBACK")
+    await asyncio.gather(first, second)
     done.set()
     await reader
-    assert len(seen) == 2400
+    assert seen == {1, 2}
     await other.close()
+    await holder.close()
 
 
 async def test_reader_of_a_plain_sequence_does_miss_rows(database: Target, writer: Writer, conn: Connection) -> None:
